@@ -1,0 +1,122 @@
+#include "storage/flush.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/invariant.h"
+#include "storage/log.h"
+#include "storage/segment_files.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr int64_t kRecoveryPointStepBytes = 64 << 20;
+constexpr int64_t kEarlyWriteBackBytes = 8 << 20;
+
+}  // namespace
+
+absl::Status FlushWork::Run() const {
+  // The checkpoint of leader epochs comes first: it must not be older than durable batches.
+  if (epochs.has_value()) {
+    const std::string path = directory + "/" + std::string(kLeaderEpochFile);
+    if (absl::Status status = ReplaceFile(*fs, path, *epochs); !status.ok()) return status;
+  }
+  for (const Dirty& file : dirty) {
+    if (absl::Status status = file.log->Sync(); !status.ok()) return status;
+  }
+  if (sync_directory) {
+    if (absl::Status status = fs->SyncDirectory(directory); !status.ok()) return status;
+  }
+  for (const Rolled& segment : rolled) {
+    if (absl::Status status = segment.seal.Run(); !status.ok()) return status;
+    absl::Status status = ReplaceFile(*fs, segment.snapshot_path, segment.snapshot);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+DiskJob Log::Flush() {
+  auto work = std::make_shared<const FlushWork>(CollectFlush());
+  return {.run = [work] { return work->Run(); }, .finish = [this, work] { OnFlushed(*work); }};
+}
+
+FlushWork Log::CollectFlush() {
+  FlushWork work{.fs = &fs_,
+                 .directory = directory_,
+                 .end = log_end_,
+                 .sync_directory = rolls_synced_ < rolls_,
+                 .epoch_changes = epoch_changes_,
+                 .rolls = rolls_};
+  if (epoch_changes_written_ < epoch_changes_) work.epochs = epochs_.Encode();
+  // What is neither durable nor sealed stands together at the end.
+  size_t first = segments_.size() - 1;
+  while (first > 0 && !segments_[first - 1]->is_sealed()) --first;
+  for (size_t i = first; i < segments_.size(); ++i) {
+    const std::shared_ptr<Segment>& segment = segments_[i];
+    if (segment->upkeep.durable_bytes < segment->size_bytes()) {
+      work.dirty.push_back(
+          {.segment = segment, .log = segment->files().log, .bytes = segment->size_bytes()});
+    }
+    if (i + 1 == segments_.size()) break;
+    const Offset next = segments_[i + 1]->base();
+    work.rolled.push_back({.segment = segment,
+                           .seal = segment->Seal(),
+                           .snapshot_path = SegmentFilePath(directory_, next, kSnapshotSuffix),
+                           .snapshot = segment->upkeep.producers_at_end});
+  }
+  return work;
+}
+
+void Log::OnFlushed(const FlushWork& work) {
+  INVARIANT(work.end >= durable_end_);
+  INVARIANT(work.end <= log_end_);
+  for (const FlushWork::Dirty& file : work.dirty) {
+    int64_t& durable = file.segment->upkeep.durable_bytes;
+    // A roll may have synced more in the meantime.
+    if (file.bytes <= durable) continue;
+    flushed_since_recovery_point_ += file.bytes - durable;
+    durable = file.bytes;
+  }
+  for (const FlushWork::Rolled& rolled : work.rolled) {
+    rolled.segment->Sealed();
+    rolled.segment->upkeep.producers_at_end = {};
+  }
+  epoch_changes_written_ = work.epoch_changes;
+  rolls_synced_ = work.rolls;
+  durable_end_ = work.end;
+  // Recovery trusts the indexes of segments below the recovery point, so these must be sealed.
+  const bool all_sealed = segments_.size() == 1 || segments_[segments_.size() - 2]->is_sealed();
+  const bool is_due =
+      !work.rolled.empty() || flushed_since_recovery_point_ >= kRecoveryPointStepBytes;
+  if (all_sealed && is_due) {
+    recovery_point_ = durable_end_;
+    flushed_since_recovery_point_ = 0;
+  }
+}
+
+std::optional<DiskJob> Log::EarlyWriteBack() {
+  const std::shared_ptr<Segment>& segment = segments_.back();
+  Segment::Upkeep& upkeep = segment->upkeep;
+  const int64_t from = std::max(upkeep.write_back_bytes, upkeep.durable_bytes);
+  const int64_t length = segment->size_bytes() - from;
+  if (length < kEarlyWriteBackBytes) return std::nullopt;
+  upkeep.write_back_bytes = segment->size_bytes();
+  return DiskJob{.run = [file = segment->files().log, from,
+                         length] { return file->StartWriteBack(from, length); },
+                 .finish = [] {}};
+}
+
+absl::Status Log::Close() {
+  Segment& last = active();
+  const FlushWork work = CollectFlush();
+  if (absl::Status status = work.Run(); !status.ok()) return status;
+  OnFlushed(work);
+  const SealWork seal = last.Seal();
+  if (absl::Status status = seal.Run(); !status.ok()) return status;
+  last.Sealed();
+  recovery_point_ = durable_end_;
+  return ReplaceFile(fs_, SegmentFilePath(directory_, log_end_, kSnapshotSuffix),
+                     producers_.EncodeSnapshot());
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,196 @@
+#include "storage/log.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "proto/invariant.h"
+#include "proto/record/batch.h"
+#include "storage/recovery.h"
+#include "storage/segment.h"
+
+namespace millrace::storage {
+namespace {
+
+// Index entries hold offsets relative to the segment's base in 31 bits. A segment is left behind
+// when half of them are used, and no batch may take the other half at once.
+constexpr int64_t kSegmentOffsetsMax = int64_t{1} << 30;
+constexpr int64_t kPositionMax = std::numeric_limits<int32_t>::max();
+
+std::optional<TimestampMs> Shift(TimestampMs now, std::optional<int64_t> by, int sign) {
+  if (!by.has_value()) return std::nullopt;
+  int64_t shifted = 0;
+  // A bound that is out of reach bounds nothing.
+  if (__builtin_add_overflow(now.value(), sign * *by, &shifted)) return std::nullopt;
+  return TimestampMs(shifted);
+}
+
+record::CheckOptions CheckOptionsOf(const LogOptions& options, TimestampMs now) {
+  record::CheckOptions check{.max_batch_bytes = options.max_message_bytes};
+  if (options.timestamp_type == TimestampType::kCreateTime) {
+    check.timestamp_min = Shift(now, options.timestamp_before_max_ms, -1);
+    check.timestamp_max = Shift(now, options.timestamp_after_max_ms, +1);
+  }
+  return check;
+}
+
+AppendResult Refuse(ErrorCode error, std::string message) {
+  return {.error = error, .message = std::move(message)};
+}
+
+}  // namespace
+
+Log::Log(FileSystem& fs, std::string directory, const LogOptions& options, RecoveredLog recovered,
+         TimestampMs now)
+    : fs_(fs),
+      directory_(std::move(directory)),
+      options_(options),
+      recovery_report_(recovered.report),
+      segments_(std::move(recovered.segments)),
+      producers_(std::move(recovered.producers)),
+      epochs_(std::move(recovered.epochs)),
+      log_start_(recovered.log_start),
+      log_end_(active().next_offset()),
+      durable_end_(log_end_),
+      recovery_point_(log_end_) {
+  for (const auto& segment : segments_) {
+    size_bytes_ += segment->size_bytes();
+    // When the batches were appended is not known any more, but it was before now.
+    segment->upkeep.first_append = now;
+    segment->upkeep.last_append = now;
+  }
+}
+
+Log::~Log() = default;
+
+absl::StatusOr<std::unique_ptr<Log>> Log::Open(FileSystem& fs, std::string directory,
+                                               const LogOptions& options, const OpenOptions& how,
+                                               TimestampMs now) {
+  auto recovered = RecoverLog(fs, directory, options, how);
+  if (!recovered.ok()) return recovered.status();
+  std::unique_ptr<Log> log(new Log(fs, std::move(directory), options, *std::move(recovered), now));
+  // The age of the active segment goes on counting from its first batch.
+  Segment& active = log->active();
+  if (active.is_empty()) return log;
+  const auto first = active.Locate(active.base());
+  if (!first.ok()) return first.status();
+  if ((*first)->max_timestamp.value() >= 0) {
+    active.upkeep.first_append = std::min(now, (*first)->max_timestamp);
+  }
+  return log;
+}
+
+absl::StatusOr<AppendResult> Log::Append(std::span<std::byte> batch, const AppendOptions& options) {
+  if (!append_failure_.ok()) return append_failure_;
+  INVARIANT(!NeedsRoll(static_cast<int64_t>(batch.size()), options.now));
+  if (auto refusal = Refusal(batch, options)) return *std::move(refusal);
+  const record::BatchView view(batch);
+  ProducerVerdict verdict = producers_.Check(view);
+  if (verdict.error != ErrorCode::kNone) return Refuse(verdict.error, std::move(verdict.message));
+  if (verdict.duplicate_base_offset.has_value()) {
+    const Offset base = *verdict.duplicate_base_offset;
+    return AppendResult{
+        .base_offset = base, .last_offset = base + view.last_offset_delta(), .duplicate = true};
+  }
+  AppendResult result;
+  if (options_.timestamp_type == TimestampType::kLogAppendTime) {
+    record::StampLogAppendTime(batch, options.now);
+    result.log_append_time = options.now;
+  }
+  record::StampBatch(batch, log_end_, options.leader_epoch);
+  if (absl::Status status = active().Append(batch); !status.ok()) {
+    append_failure_ = status;
+    return status;
+  }
+  result.base_offset = log_end_;
+  result.last_offset = view.last_offset();
+  OnAppended(view, options);
+  return result;
+}
+
+std::optional<AppendResult> Log::Refusal(std::span<const std::byte> batch,
+                                         const AppendOptions& options) const {
+  if (auto fault = record::CheckBatch(batch, CheckOptionsOf(options_, options.now))) {
+    return Refuse(fault->error, std::move(fault->message));
+  }
+  if (const auto size = static_cast<int64_t>(batch.size()); size > options_.segment_bytes) {
+    return Refuse(ErrorCode::kRecordListTooLarge,
+                  fmt::format("a batch of {} bytes does not fit into a segment (segment.bytes={})",
+                              size, options_.segment_bytes));
+  }
+  if (record::BatchView(batch).last_offset_delta() >= kSegmentOffsetsMax) {
+    return Refuse(ErrorCode::kRecordListTooLarge,
+                  fmt::format("a batch may hold {} records at most", kSegmentOffsetsMax));
+  }
+  if (const auto latest = epochs_.latest(); latest.has_value() && *latest > options.leader_epoch) {
+    return Refuse(ErrorCode::kFencedLeaderEpoch,
+                  fmt::format("the log holds records of leader epoch {}, this leader's is {}",
+                              latest->value(), options.leader_epoch.value()));
+  }
+  return std::nullopt;
+}
+
+void Log::OnAppended(const record::BatchView& batch, const AppendOptions& options) {
+  INVARIANT(batch.base_offset() == log_end_);
+  Segment::Upkeep& upkeep = active().upkeep;
+  if (active().base() == log_end_) upkeep.first_append = options.now;
+  upkeep.last_append = options.now;
+  if (epochs_.Assign(options.leader_epoch, log_end_)) ++epoch_changes_;
+  producers_.Update(batch);
+  size_bytes_ += batch.size_bytes();
+  log_end_ = batch.next_offset();
+  INVARIANT(log_end_ == active().next_offset());
+}
+
+bool Log::NeedsRoll(int64_t bytes, TimestampMs now) const {
+  const Segment& segment = active();
+  // Another segment would not help a batch that is too large for any; Append() refuses it.
+  const int64_t bytes_max = std::min(options_.segment_bytes, kPositionMax);
+  if (segment.is_empty() || bytes > bytes_max) return false;
+  return segment.size_bytes() + bytes > bytes_max || segment.indexes_full() ||
+         log_end_ - segment.base() >= kSegmentOffsetsMax ||
+         now - segment.upkeep.first_append > options_.segment_ms;
+}
+
+void Log::ExpireProducers(TimestampMs now) {
+  if (const auto oldest = Shift(now, options_.producer_id_expiration_ms, -1)) {
+    producers_.Expire(*oldest);
+  }
+}
+
+void Log::SetOptions(const LogOptions& options) { options_ = options; }
+
+Offset Log::log_start_offset() const { return log_start_; }
+Offset Log::log_end() const { return log_end_; }
+Offset Log::durable_end() const { return durable_end_; }
+Offset Log::recovery_point() const { return recovery_point_; }
+int64_t Log::size_bytes() const { return size_bytes_; }
+
+int64_t Log::undurable_bytes() const {
+  int64_t bytes = 0;
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    const int64_t undurable = (*segment)->size_bytes() - (*segment)->upkeep.durable_bytes;
+    bytes += undurable;
+    if (undurable == 0 && (*segment)->is_sealed()) break;
+  }
+  return bytes;
+}
+
+std::optional<LeaderEpoch> Log::latest_epoch() const { return epochs_.latest(); }
+
+std::optional<Log::EpochEnd> Log::EndOffsetForEpoch(LeaderEpoch epoch) const {
+  const auto end = epochs_.EndOf(epoch, log_end_);
+  if (!end.has_value()) return std::nullopt;
+  return EpochEnd{.epoch = end->epoch, .end = end->end};
+}
+
+std::optional<LeaderEpoch> Log::EpochForOffset(Offset offset) const {
+  return epochs_.EpochAt(offset);
+}
+
+const RecoveryReport& Log::recovery_report() const { return recovery_report_; }
+const std::string& Log::directory() const { return directory_; }
+
+}  // namespace millrace::storage

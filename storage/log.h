@@ -1,0 +1,240 @@
+// A partition's log on one disk: an append-only sequence of record batches, cut into segments.
+//
+//   auto log = Log::Open(fs, "/data/orders-0", options, {.clean = false}, now);
+//   auto appended = (*log)->Append(batch_bytes, {.leader_epoch = LeaderEpoch(0), .now = now});
+//   auto read = (*log)->Read({.from = Offset(0), .limit = (*log)->log_end()});
+//
+// Threading: one thread (the partition's shard) owns a Log. Calls marked [shard] only write into
+// the page cache and read resident pages. Whatever may block comes back as a DiskJob (disk_job.h),
+// to be run on another thread; at most one job of each kind is in flight per log. Calls marked
+// [blocking] are made before the log is handed to its shard, or after it was taken from it.
+// Lifetime: the FileSystem must outlive the log. A FileSlice keeps its file open by itself.
+// Format: docs/formats/log.md (Kafka's own: .log, .index, .timeindex, .snapshot,
+// leader-epoch-checkpoint, partition.metadata).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "proto/error_code.h"
+#include "proto/types.h"
+#include "storage/disk_job.h"
+#include "storage/file_system.h"
+#include "storage/leader_epochs.h"
+#include "storage/producer_state.h"
+
+namespace millrace::storage {
+
+class Segment;
+struct FlushWork;
+struct RecoveredLog;
+
+// Bytes of a file, for sendfile or ReadAt. Keeps the file open (and its bytes) while it lives.
+struct FileSlice {
+  std::shared_ptr<const File> file;
+  int64_t position = 0;
+  int64_t size = 0;
+};
+
+enum class TimestampType { kCreateTime, kLogAppendTime };
+
+struct LogOptions {
+  int64_t segment_bytes = int64_t{1} << 30;
+  int64_t segment_ms = 7LL * 24 * 3600 * 1000;
+  int64_t segment_index_bytes = 10 << 20;
+  int64_t index_interval_bytes = 4096;
+  std::optional<int64_t> retention_ms;     // none: keep for ever
+  std::optional<int64_t> retention_bytes;  // none: no limit
+  int64_t max_message_bytes = 1048588;
+  TimestampType timestamp_type = TimestampType::kCreateTime;
+  // A CreateTime further from `now` than this is refused (INVALID_TIMESTAMP); none: no bound.
+  std::optional<int64_t> timestamp_before_max_ms;
+  std::optional<int64_t> timestamp_after_max_ms = 3600 * 1000;
+  int64_t producer_id_expiration_ms = 86400 * 1000;
+  // Bytes are reserved in steps of this size ahead of the log's end, once a segment is busy.
+  int64_t preallocate_step_bytes = 32 << 20;
+};
+
+struct OpenOptions {
+  bool clean = false;          // the data directory was shut down in order: indexes are trusted
+  Offset recovery_point{0};    // everything below it was synced; damage there is corruption
+  Offset log_start_offset{0};  // from the checkpoint; the log starts no earlier
+};
+
+// What Open found and did, for the log line and the metrics.
+struct RecoveryReport {
+  int64_t segments = 0;
+  int64_t scanned_bytes = 0;
+  int64_t cut_bytes = 0;        // torn tail removed
+  bool kept_cut_bytes = false;  // valid batches followed the bad one: kept beside the log (.cut)
+  int64_t rebuilt_indexes = 0;
+};
+
+struct AppendOptions {
+  LeaderEpoch leader_epoch;
+  TimestampMs now;
+};
+
+// A refusal (error != kNone) changed nothing. A duplicate of an idempotent batch is a success with
+// the original offsets and nothing appended.
+struct AppendResult {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;  // why it was refused; empty on success
+  Offset base_offset;
+  Offset last_offset;
+  std::optional<TimestampMs> log_append_time;  // only with TimestampType::kLogAppendTime
+  bool duplicate = false;
+};
+
+struct ReadOptions {
+  Offset from;
+  Offset limit;  // exclusive; the high watermark, or log_end() for a follower
+  int64_t max_bytes = 1 << 20;
+  bool at_least_one_batch = true;  // the first batch comes whole even if larger than max_bytes
+};
+
+// error is kOffsetOutOfRange when `from` is below the log start or beyond the log end. An empty
+// slice (size 0) means there is nothing below `limit` yet. A slice starts at the batch that holds
+// `from`, lies within one segment, and may end inside a batch (at max_bytes), never beyond `limit`.
+struct ReadResult {
+  ErrorCode error = ErrorCode::kNone;
+  FileSlice slice;
+};
+
+struct TimestampedOffset {
+  Offset offset;
+  TimestampMs timestamp;
+  std::optional<LeaderEpoch> leader_epoch;
+};
+
+class Log {
+ public:
+  // [blocking] Opens or creates. After a crash: verifies from the recovery point on, cuts a torn
+  // tail, rebuilds indexes, leader epochs and producer state, and syncs what it keeps, so that
+  // everything below log_end() is durable when it returns. DataLossError: a bad batch below the
+  // recovery point or outside the last segment; nothing was changed.
+  static absl::StatusOr<std::unique_ptr<Log>> Open(FileSystem& fs, std::string directory,
+                                                   const LogOptions& options,
+                                                   const OpenOptions& how, TimestampMs now);
+  ~Log();
+
+  // [shard] Checks one record batch (v2), stamps its base offset and leader epoch in place, and
+  // writes it. A non-OK status means the device failed: nothing was appended; ResourceExhausted
+  // (disk full) may be tried again later after RepairTail().
+  // Precondition: !NeedsRoll(batch.size(), now).
+  absl::StatusOr<AppendResult> Append(std::span<std::byte> batch, const AppendOptions& options);
+  // [shard] Whether the active segment must be replaced before a batch of this size is appended.
+  bool NeedsRoll(int64_t bytes, TimestampMs now) const;
+  // A new active segment: files created and opened by run, in use after finish. Run syncs the old
+  // segment first, so that only the last segment of a log can be torn; the next flush seals it.
+  // Nothing may be appended between this call and finish. Precondition: something was appended to
+  // the active segment (as NeedsRoll() and ActiveExpired() say).
+  DiskJob Roll(TimestampMs now);
+  // Cuts what a failed append may have left behind the log's end. Needed after a failed Append.
+  DiskJob RepairTail();
+  // Reserves space ahead of the end; none when there is enough.
+  std::optional<DiskJob> Preallocate();
+
+  // [shard]
+  absl::StatusOr<ReadResult> Read(const ReadOptions& options) const;
+  // [shard] The first record whose timestamp is >= `target` and whose offset is < `limit`, in two
+  // steps: the slices to look through (few), then ScanForTimestamp on any thread.
+  std::vector<FileSlice> SlicesForTimestamp(TimestampMs target, Offset limit) const;
+  static absl::StatusOr<std::optional<TimestampedOffset>> ScanForTimestamp(
+      const std::vector<FileSlice>& slices, TimestampMs target, Offset limit);
+  // [shard] The record with the largest timestamp below `limit`, likewise.
+  std::vector<FileSlice> SlicesForMaxTimestamp(Offset limit) const;
+  static absl::StatusOr<std::optional<TimestampedOffset>> ScanForMaxTimestamp(
+      const std::vector<FileSlice>& slices, Offset limit);
+
+  // Makes everything below the log_end() of this moment durable: one fdatasync per dirty file
+  // (and the directory after a roll), then seals rolled segments (trim, last time index entry,
+  // producer snapshot). finish advances durable_end().
+  DiskJob Flush();
+  // Starts write-back of what was appended since the last call; none when it is little.
+  std::optional<DiskJob> EarlyWriteBack();
+  // Removes whole segments that retention by time or size, or the log start offset, lets go, never
+  // the active one and nothing at or above `limit`. The log start offset moves at once; run
+  // renames the files (.deleted) and unlinks them. None when there is nothing to do.
+  std::optional<DiskJob> DeleteOldSegments(TimestampMs now, Offset limit);
+  // [shard] Whether retention by time lets go of everything in the active segment too: as in Kafka
+  // it is rolled then, for DeleteOldSegments() to remove it.
+  bool ActiveExpired(TimestampMs now) const;
+  // [shard] Forgets producers that have written nothing for producer_id_expiration_ms.
+  void ExpireProducers(TimestampMs now);
+
+  // [blocking] Syncs everything and leaves the files as Kafka does on a clean shutdown.
+  absl::Status Close();
+
+  // [shard] A changed option takes effect at the next call that looks at it.
+  void SetOptions(const LogOptions& options);
+
+  Offset log_start_offset() const;
+  Offset log_end() const;      // the next offset to be given
+  Offset durable_end() const;  // below it everything is on stable storage
+  // Where recovery would have to start: durable_end of the last roll or 64 MiB step.
+  Offset recovery_point() const;
+  int64_t size_bytes() const;
+  int64_t undurable_bytes() const;
+  std::optional<LeaderEpoch> latest_epoch() const;
+  // The end offset of the largest epoch <= `epoch` and that epoch; none if there is no such epoch.
+  struct EpochEnd {
+    LeaderEpoch epoch;
+    Offset end;
+  };
+  std::optional<EpochEnd> EndOffsetForEpoch(LeaderEpoch epoch) const;
+  // The epoch that wrote `offset`; none for an empty log.
+  std::optional<LeaderEpoch> EpochForOffset(Offset offset) const;
+  const RecoveryReport& recovery_report() const;
+  const std::string& directory() const;
+
+ private:
+  Log(FileSystem& fs, std::string directory, const LogOptions& options, RecoveredLog recovered,
+      TimestampMs now);
+
+  // Append (log.cc).
+  std::optional<AppendResult> Refusal(std::span<const std::byte> batch,
+                                      const AppendOptions& options) const;
+  void OnAppended(const record::BatchView& batch, const AppendOptions& options);
+  Segment& active() { return *segments_.back(); }
+  const Segment& active() const { return *segments_.back(); }
+  // Flush (flush.cc).
+  FlushWork CollectFlush();
+  void OnFlushed(const FlushWork& work);
+  // Look-ups (log_read.cc, timestamp_search.cc).
+  size_t SegmentOf(Offset offset) const;
+  FileSlice SliceOf(const Segment& segment, Offset from, Offset limit) const;
+  // Retention (retention.cc).
+  bool HasExpired(const Segment& segment, TimestampMs now) const;
+  bool MayDeleteFirst(TimestampMs now, Offset limit) const;
+
+  FileSystem& fs_;
+  const std::string directory_;
+  LogOptions options_;
+  const RecoveryReport recovery_report_;
+  std::vector<std::shared_ptr<Segment>> segments_;  // ascending, at least one; the last is active
+  ProducerState producers_;
+  LeaderEpochs epochs_;
+  Offset log_start_;
+  Offset log_end_;
+  Offset durable_end_;
+  Offset recovery_point_;
+  int64_t size_bytes_ = 0;
+  int64_t flushed_since_recovery_point_ = 0;
+  absl::Status append_failure_;  // not OK: what may stand behind the log's end must be cut first
+  // Versions: counted up with each change, and what of it is on stable storage.
+  int64_t epoch_changes_ = 0;
+  int64_t epoch_changes_written_ = 0;
+  int64_t rolls_ = 0;
+  int64_t rolls_synced_ = 0;
+};
+
+}  // namespace millrace::storage

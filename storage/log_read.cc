@@ -1,0 +1,44 @@
+// Log::Read: from an offset to bytes of a file.
+#include <algorithm>
+
+#include "proto/invariant.h"
+#include "storage/log.h"
+#include "storage/segment.h"
+
+namespace millrace::storage {
+
+absl::StatusOr<ReadResult> Log::Read(const ReadOptions& options) const {
+  if (options.from < log_start_ || options.from > log_end_) {
+    return ReadResult{.error = ErrorCode::kOffsetOutOfRange};
+  }
+  const Offset limit = std::min(options.limit, log_end_);
+  if (options.from >= limit) return ReadResult{};
+  // What compaction left may end before the next segment begins: then that one has the next batch.
+  for (size_t i = SegmentOf(options.from); i < segments_.size(); ++i) {
+    const Segment& segment = *segments_[i];
+    if (segment.base() >= limit) break;
+    const auto spot = segment.Locate(options.from);
+    if (!spot.ok()) return spot.status();
+    if (!spot->has_value()) continue;
+    const auto end = segment.PositionOfLimit(limit);
+    if (!end.ok()) return end.status();
+    const int64_t position = (*spot)->position;
+    const int64_t whole_batch = options.at_least_one_batch ? (*spot)->size : 0;
+    const int64_t wanted = std::max(options.max_bytes, whole_batch);
+    const int64_t size = std::clamp<int64_t>(*end - position, 0, wanted);
+    return ReadResult{.slice = {.file = segment.files().log, .position = position, .size = size}};
+  }
+  return ReadResult{};
+}
+
+// The segment with the largest base offset <= `offset`, else the first.
+size_t Log::SegmentOf(Offset offset) const {
+  if (offset >= active().base()) return segments_.size() - 1;
+  const auto above = std::upper_bound(segments_.begin(), segments_.end(), offset,
+                                      [](Offset wanted, const std::shared_ptr<Segment>& segment) {
+                                        return wanted < segment->base();
+                                      });
+  return above == segments_.begin() ? 0 : static_cast<size_t>(above - segments_.begin()) - 1;
+}
+
+}  // namespace millrace::storage

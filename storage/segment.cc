@@ -1,0 +1,171 @@
+#include "storage/segment.h"
+
+#include <utility>
+
+#include "proto/invariant.h"
+
+namespace millrace::storage {
+
+absl::Status SealWork::Run() const {
+  // Also what a failed append left behind the end must stay cut.
+  if (absl::Status status = log->Truncate(log_bytes); !status.ok()) return status;
+  if (absl::Status status = log->Sync(); !status.ok()) return status;
+  for (const IndexWrite* write : {&offset_entries, &time_entries}) {
+    if (absl::Status status = write->Run(); !status.ok()) return status;
+    if (absl::Status status = write->file->Sync(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+Segment::Segment(SegmentFiles files, Offset base, const Limits& limits)
+    : Segment(std::move(files), base, limits, {}, {}) {}
+
+Segment::Segment(SegmentFiles files, Offset base, const Limits& limits,
+                 const OffsetIndex::Usable& offsets, const TimeIndex::Usable& times)
+    : files_(std::move(files)),
+      base_(base),
+      limits_(limits),
+      offsets_(files_.index, base, offsets.entries, limits.index_bytes_max),
+      times_(files_.time_index, base, times.entries, times.last, limits.index_bytes_max),
+      size_(offsets.last.has_value() ? offsets.last->position : 0),
+      next_offset_(base),
+      newest_(times.last) {}
+
+absl::Status Segment::Append(std::span<const std::byte> batch) {
+  INVARIANT(!sealed_);
+  if (absl::Status status = files_.log->WriteAt(size_, batch); !status.ok()) return status;
+  Note(record::BatchView(batch));
+  // Indexes are caches: what could not be written now stays in memory until the next entry.
+  offsets_.entries().WriteGathered().IgnoreError();
+  times_.entries().WriteGathered().IgnoreError();
+  return absl::OkStatus();
+}
+
+void Segment::Note(const record::BatchView& batch) {
+  const BatchSpot spot{.base_offset = batch.base_offset(),
+                       .last_offset = batch.last_offset(),
+                       .position = size_,
+                       .size = batch.size_bytes(),
+                       .max_timestamp = batch.max_timestamp()};
+  INVARIANT(spot.base_offset >= next_offset_);
+  INVARIANT(spot.last_offset >= spot.base_offset);
+  if (spot.max_timestamp.value() >= 0) {
+    if (!newest_.has_value() || spot.max_timestamp > newest_->timestamp) {
+      newest_ = {.timestamp = spot.max_timestamp, .offset = spot.last_offset};
+    }
+  }
+  if (bytes_since_entry_ > limits_.index_interval_bytes && !indexes_full()) {
+    offsets_.Append({.offset = spot.last_offset, .position = spot.position});
+    if (newest_.has_value()) times_.MaybeAppend(*newest_);
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += spot.size;
+  size_ += spot.size;
+  next_offset_ = spot.last_offset + 1;
+  Remember(spot);
+}
+
+void Segment::Remember(const BatchSpot& spot) {
+  if (recent_.size() < kRecentMax) {
+    if (recent_.capacity() == 0) recent_.reserve(kRecentMax);
+    recent_.push_back(spot);
+    return;
+  }
+  recent_[recent_begin_] = spot;
+  recent_begin_ = (recent_begin_ + 1) % kRecentMax;
+}
+
+std::optional<BatchSpot> Segment::LocateRecent(Offset target) const {
+  if (recent_.empty() || target < Recent(0).base_offset) return std::nullopt;
+  size_t low = 0;
+  size_t high = recent_.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (Recent(middle).last_offset < target) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  INVARIANT(low < recent_.size());
+  return Recent(low);
+}
+
+absl::StatusOr<std::optional<BatchSpot>> Segment::Locate(Offset target) const {
+  if (target >= next_offset_) return std::nullopt;
+  if (auto spot = LocateRecent(target)) return spot;
+  auto spot = WalkFromIndex(target);
+  if (!spot.ok() || spot->has_value()) return spot;
+  // The index had nothing, or not the truth: an index is never believed.
+  HeaderWalk walk(*files_.log, 0, size_);
+  while (true) {
+    spot = walk.Next();
+    if (!spot.ok() || !spot->has_value() || (*spot)->last_offset >= target) return spot;
+  }
+}
+
+// None when the index has no entry for the target, or one that does not name the batch it points
+// to.
+absl::StatusOr<std::optional<BatchSpot>> Segment::WalkFromIndex(Offset target) const {
+  const auto entry = offsets_.Floor(target);
+  if (!entry.ok()) return entry.status();
+  if (!entry->has_value()) return std::nullopt;
+  const int64_t position = (*entry)->position;
+  if (position < 0 || position >= size_) return std::nullopt;
+  HeaderWalk walk(*files_.log, position, size_);
+  auto spot = walk.Next();
+  if (!spot.ok() || (*spot)->last_offset != (*entry)->offset) return std::nullopt;
+  while (spot.ok() && spot->has_value() && (*spot)->last_offset < target) spot = walk.Next();
+  return spot;
+}
+
+absl::StatusOr<int64_t> Segment::PositionOfLimit(Offset limit) const {
+  const auto spot = Locate(limit);
+  if (!spot.ok()) return spot.status();
+  return spot->has_value() ? (*spot)->position : size_;
+}
+
+std::optional<Offset> Segment::OlderUpTo(TimestampMs target) const {
+  return Confirmed(times_.Below(target));
+}
+
+std::optional<Offset> Segment::NewestBefore(Offset limit) const {
+  return Confirmed(times_.BeforeOffset(limit));
+}
+
+std::optional<Offset> Segment::Confirmed(const TimeEntry& entry) const {
+  if (!entry.ok() || !entry->has_value()) return std::nullopt;
+  const auto spot = Locate((*entry)->offset);
+  if (!spot.ok() || !spot->has_value()) return std::nullopt;
+  if ((*spot)->max_timestamp != (*entry)->timestamp) return std::nullopt;
+  return (*spot)->last_offset;
+}
+
+absl::Status Segment::WriteIndexes() {
+  for (IndexFile* index : {&offsets_.entries(), &times_.entries()}) {
+    if (absl::Status status = index->Unwritten().Run(); !status.ok()) return status;
+    index->Written(index->size());
+  }
+  return absl::OkStatus();
+}
+
+SealWork Segment::Seal() {
+  INVARIANT(!sealed_);
+  if (newest_.has_value()) times_.MaybeAppend(*newest_);
+  return {.log = files_.log,
+          .log_bytes = size_,
+          .offset_entries = offsets_.entries().Unwritten(),
+          .time_entries = times_.entries().Unwritten()};
+}
+
+void Segment::Sealed() {
+  offsets_.entries().Written(offsets_.entries().size());
+  times_.entries().Written(times_.entries().size());
+  offsets_.entries().ReleaseMemory();
+  times_.entries().ReleaseMemory();
+  recent_ = {};
+  recent_begin_ = 0;
+  sealed_ = true;
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,65 @@
+#include "storage/segment_files.h"
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace millrace::storage {
+namespace {
+
+constexpr size_t kDigits = 20;
+// The offsets of a segment are at most 2^31 above its base and must not overflow.
+constexpr int64_t kBaseMax = std::numeric_limits<int64_t>::max() - (int64_t{1} << 32);
+
+absl::StatusOr<SegmentFiles> Open(FileSystem& fs, const std::string& directory, Offset base,
+                                  OpenMode log_mode) {
+  auto log = fs.Open(SegmentFilePath(directory, base, kLogSuffix), log_mode);
+  if (!log.ok()) return log.status();
+  auto index = fs.Open(SegmentFilePath(directory, base, kIndexSuffix), OpenMode::kCreate);
+  if (!index.ok()) return index.status();
+  auto time_index = fs.Open(SegmentFilePath(directory, base, kTimeIndexSuffix), OpenMode::kCreate);
+  if (!time_index.ok()) return time_index.status();
+  return SegmentFiles{
+      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
+}
+
+}  // namespace
+
+std::string SegmentFileName(Offset offset, std::string_view suffix) {
+  return fmt::format("{:020}{}", offset.value(), suffix);
+}
+
+std::string SegmentFilePath(const std::string& directory, Offset offset, std::string_view suffix) {
+  return fmt::format("{}/{:020}{}", directory, offset.value(), suffix);
+}
+
+std::optional<SegmentName> ParseSegmentName(std::string_view name) {
+  if (name.size() <= kDigits) return std::nullopt;
+  int64_t offset = 0;
+  const char* end = name.data() + kDigits;
+  const auto parsed = std::from_chars(name.data(), end, offset);
+  if (parsed.ec != std::errc() || parsed.ptr != end || offset < 0 || offset > kBaseMax) {
+    return std::nullopt;
+  }
+  return SegmentName{.offset = Offset(offset), .suffix = name.substr(kDigits)};
+}
+
+absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string& directory,
+                                              Offset base) {
+  return Open(fs, directory, base, OpenMode::kReadWrite);
+}
+
+absl::StatusOr<SegmentFiles> CreateSegmentFiles(FileSystem& fs, const std::string& directory,
+                                                Offset base) {
+  auto files = Open(fs, directory, base, OpenMode::kCreate);
+  if (!files.ok()) return files;
+  for (File* file : {files->log.get(), files->index.get(), files->time_index.get()}) {
+    if (absl::Status status = file->Truncate(0); !status.ok()) return status;
+  }
+  return files;
+}
+
+}  // namespace millrace::storage

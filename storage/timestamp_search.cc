@@ -1,0 +1,148 @@
+// Looking records up by time: which bytes to look through, and the look itself.
+#include <algorithm>
+#include <utility>
+
+#include "proto/invariant.h"
+#include "proto/record/open_batch.h"
+#include "storage/batch_walk.h"
+#include "storage/log.h"
+#include "storage/segment.h"
+
+namespace millrace::storage {
+namespace {
+
+// More than this is not decompressed to answer a look-up; the batch is then taken as one record.
+constexpr size_t kDecompressedBytesMax = size_t{64} << 20;
+
+absl::StatusOr<std::vector<std::byte>> ReadBatch(const File& file, const BatchSpot& spot) {
+  std::vector<std::byte> bytes(static_cast<size_t>(spot.size));
+  const auto read = file.ReadAt(spot.position, bytes);
+  if (!read.ok()) return read.status();
+  if (*read < bytes.size() || !record::IsIntact(bytes)) {
+    return absl::DataLossError("the batch that holds the timestamp is damaged");
+  }
+  return bytes;
+}
+
+using Found = absl::StatusOr<std::optional<record::TimestampedOffset>>;
+
+// What `find` says about the batch at `spot`. A batch that cannot be opened stands for its first
+// record: whoever reads from there misses nothing.
+template <class Find>
+absl::StatusOr<std::optional<TimestampedOffset>> FindIn(const File& file, const BatchSpot& spot,
+                                                        Find find) {
+  const auto bytes = ReadBatch(file, spot);
+  if (!bytes.ok()) return bytes.status();
+  const LeaderEpoch epoch = record::BatchView(*bytes).leader_epoch();
+  std::optional<LeaderEpoch> leader_epoch;
+  if (epoch.value() >= 0) leader_epoch = epoch;
+  const Found found = find(*bytes);
+  if (!found.ok()) {
+    return TimestampedOffset{
+        .offset = spot.base_offset, .timestamp = spot.max_timestamp, .leader_epoch = leader_epoch};
+  }
+  if (!found->has_value()) return std::nullopt;
+  return TimestampedOffset{
+      .offset = (*found)->offset, .timestamp = (*found)->timestamp, .leader_epoch = leader_epoch};
+}
+
+}  // namespace
+
+// From the batch that holds `from` up to `limit`. When the place cannot be looked up, from the
+// segment's start: that only takes longer.
+FileSlice Log::SliceOf(const Segment& segment, Offset from, Offset limit) const {
+  const auto spot = segment.Locate(from);
+  const auto end = segment.PositionOfLimit(limit);
+  const int64_t to = end.ok() ? *end : segment.size_bytes();
+  int64_t position = 0;
+  if (spot.ok()) position = spot->has_value() ? (*spot)->position : segment.size_bytes();
+  return {.file = segment.files().log,
+          .position = position,
+          .size = std::max<int64_t>(to - position, 0)};
+}
+
+std::vector<FileSlice> Log::SlicesForTimestamp(TimestampMs target, Offset limit) const {
+  std::vector<FileSlice> slices;
+  for (const auto& segment : segments_) {
+    if (segment->base() >= limit) break;
+    const bool may_hold = segment->newest().has_value() && segment->newest()->timestamp >= target;
+    if (!may_hold || segment->next_offset() <= log_start_) continue;
+    Offset from = std::max(segment->base(), log_start_);
+    if (slices.empty()) {
+      const std::optional<Offset> older = segment->OlderUpTo(target);
+      if (older.has_value()) from = std::max(from, *older + 1);
+    }
+    const FileSlice slice = SliceOf(*segment, from, limit);
+    if (slice.size > 0) slices.push_back(slice);
+  }
+  return slices;
+}
+
+absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForTimestamp(
+    const std::vector<FileSlice>& slices, TimestampMs target, Offset limit) {
+  for (const FileSlice& slice : slices) {
+    HeaderWalk walk(*slice.file, slice.position, slice.position + slice.size);
+    while (true) {
+      const auto spot = walk.Next();
+      if (!spot.ok()) return spot.status();
+      if (!spot->has_value()) break;
+      if ((*spot)->max_timestamp < target) continue;
+      auto found = FindIn(*slice.file, **spot, [&](std::span<const std::byte> batch) -> Found {
+        return record::FindByTimestamp(batch, target, Offset(0), kDecompressedBytesMax);
+      });
+      // A compressed batch may claim a later time than its records have: then the search goes on.
+      if (!found.ok()) return found;
+      if (found->has_value() && (*found)->offset < limit) return found;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit) const {
+  // Of the segments that lie below the limit whole, the newest batch of the newest will do; of the
+  // one that the limit cuts, what follows its last time index entry below the limit.
+  const Segment* newest = nullptr;
+  std::vector<FileSlice> slices;
+  for (const auto& segment : segments_) {
+    if (segment->base() >= limit || segment->next_offset() <= log_start_) continue;
+    if (segment->next_offset() > limit) {
+      const Offset from = segment->NewestBefore(limit).value_or(segment->base());
+      slices.push_back(SliceOf(*segment, from, limit));
+    } else if (segment->newest().has_value() &&
+               (newest == nullptr || segment->newest()->timestamp > newest->newest()->timestamp)) {
+      newest = segment.get();
+    }
+  }
+  if (newest != nullptr) {
+    const Offset last = newest->newest()->offset;
+    slices.insert(slices.begin(), SliceOf(*newest, last, last + 1));
+  }
+  return slices;
+}
+
+absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForMaxTimestamp(
+    const std::vector<FileSlice>& slices, Offset limit) {
+  struct Newest {
+    const File* file;
+    BatchSpot spot;
+  };
+  std::optional<Newest> newest;
+  for (const FileSlice& slice : slices) {
+    HeaderWalk walk(*slice.file, slice.position, slice.position + slice.size);
+    while (true) {
+      const auto spot = walk.Next();
+      if (!spot.ok()) return spot.status();
+      if (!spot->has_value()) break;
+      if ((*spot)->last_offset >= limit || (*spot)->max_timestamp.value() < 0) continue;
+      if (!newest.has_value() || (*spot)->max_timestamp > newest->spot.max_timestamp) {
+        newest = {.file = slice.file.get(), .spot = **spot};
+      }
+    }
+  }
+  if (!newest.has_value()) return std::nullopt;
+  return FindIn(*newest->file, newest->spot, [](std::span<const std::byte> batch) -> Found {
+    return record::FindMaxTimestamp(batch, kDecompressedBytesMax);
+  });
+}
+
+}  // namespace millrace::storage
