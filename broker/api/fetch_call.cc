@@ -1,0 +1,202 @@
+#include "broker/api/fetch_call.h"
+
+#include <algorithm>
+#include <string>
+
+#include <spdlog/spdlog.h>
+
+#include "broker/runtime/clock.h"
+#include "broker/runtime/random.h"
+
+namespace millrace::api {
+
+namespace {
+
+// Answers up to this size are cheaper read and written with their header than sent from the file.
+constexpr int64_t kInlineBytesMax = 16 << 10;
+
+constexpr int32_t kFinalEpoch = -1;  // no session, or the end of one
+constexpr int32_t kInitialEpoch = 0;
+
+FetchItem MakeItem(const core::ClusterImage& image, std::string_view topic,
+                   PartitionIndex index) {
+  FetchItem item{.topic = topic, .key = {.index = index}};
+  const core::TopicImage* found = image.FindTopic(topic);
+  if (found == nullptr || index.value() < 0 ||
+      index.value() >= static_cast<int32_t>(found->partitions.size())) {
+    item.outcome.error = ErrorCode::kUnknownTopicOrPartition;
+  } else {
+    item.key.topic = found->id;
+  }
+  return item;
+}
+
+void PlanFromRequest(const Context& context, const wire::FetchRequest& request, FetchCall& call) {
+  const core::ClusterImage& image = context.services.cluster.current();
+  for (const auto& topic : request.topics) {
+    std::string_view name = context.arena().Copy(topic.topic);
+    for (const auto& asked : topic.partitions) {
+      FetchItem& item = call.items.emplace_back(MakeItem(image, name, asked.partition));
+      item.request = {.from = asked.fetch_offset,
+                      .max_bytes = asked.partition_max_bytes,
+                      .current_leader_epoch = asked.current_leader_epoch};
+    }
+  }
+}
+
+void PlanFromSession(const Context& context, FetchCall& call) {
+  const core::ClusterImage& image = context.services.cluster.current();
+  for (const core::FetchedPartition& wanted : call.session->partitions()) {
+    FetchItem& item = call.items.emplace_back(
+        MakeItem(image, context.arena().Copy(wanted.topic), wanted.index));
+    item.request = {.from = wanted.fetch_offset,
+                    .max_bytes = wanted.max_bytes,
+                    .current_leader_epoch = wanted.current_leader_epoch};
+  }
+}
+
+void UpdateSession(const wire::FetchRequest& request, core::FetchSession& session) {
+  for (const auto& topic : request.topics) {
+    for (const auto& asked : topic.partitions) {
+      session.Put({.topic = std::string(topic.topic),
+                   .index = asked.partition,
+                   .fetch_offset = asked.fetch_offset,
+                   .max_bytes = asked.partition_max_bytes,
+                   .current_leader_epoch = asked.current_leader_epoch});
+    }
+  }
+  for (const auto& topic : request.forgotten_topics_data) {
+    for (PartitionIndex index : topic.partitions) session.Forget(topic.topic, index);
+  }
+}
+
+// Where records lie in files, their bytes are left for the connection to send.
+void PutRecords(FetchItem& item, wire::Records& records, bool is_inline, wire::Arena& arena,
+                std::vector<FilePart>& files) {
+  storage::FileSlice& slice = item.outcome.slice;
+  auto size = static_cast<size_t>(slice.size);
+  records.bytes = wire::Bytes();
+  if (size == 0) return;
+  std::optional<int> descriptor = slice.file->descriptor();
+  if (!is_inline && descriptor.has_value()) {
+    records.external_size = static_cast<uint32_t>(size);
+    files.push_back({.position = 0,
+                     .descriptor = *descriptor,
+                     .offset = slice.position,
+                     .size = size,
+                     .keep_open = std::move(slice.file)});
+    return;
+  }
+  auto* bytes = static_cast<std::byte*>(arena.Allocate(size, 1));
+  auto read = slice.file->ReadAt(slice.position, {bytes, size});
+  if (read.ok() && *read == size) {
+    records.bytes = wire::Bytes(bytes, size);
+    return;
+  }
+  spdlog::error("{}-{}: records could not be read: {}", item.topic, item.key.index.value(),
+                read.ok() ? "the file is shorter than it was" : read.status().ToString());
+  item.outcome.error = ErrorCode::kKafkaStorageError;
+}
+
+// Whether this partition belongs into the answer; notes in the session what the client will know.
+bool IsNews(const FetchCall& call, const FetchItem& item) {
+  if (call.session == nullptr) return true;
+  bool is_news = call.session->Report(item.topic, item.key.index,
+                                      {.error = item.outcome.error,
+                                       .has_records = item.outcome.slice.size > 0,
+                                       .high_watermark = item.outcome.high_watermark,
+                                       .log_start = item.outcome.log_start_offset});
+  return is_news || !call.is_incremental;
+}
+
+wire::FetchResponse::Partition MakePartition(const FetchCall& call, const FetchItem& item) {
+  wire::FetchResponse::Partition answer{.partition_index = item.key.index,
+                                        .error_code = item.outcome.error};
+  bool knows_offsets = item.partition != nullptr;
+  if (knows_offsets) {
+    answer.high_watermark = item.outcome.high_watermark;
+    answer.last_stable_offset = item.outcome.high_watermark;
+    answer.log_start_offset = item.outcome.log_start_offset;
+  }
+  if (call.is_read_committed) {
+    answer.aborted_transactions = wire::Array<wire::FetchResponse::AbortedTransaction>();
+  }
+  return answer;
+}
+
+}  // namespace
+
+int64_t FetchCall::total_bytes() const {
+  int64_t total = 0;
+  for (const FetchItem& item : items) total += item.outcome.slice.size;
+  return total;
+}
+
+bool FetchCall::has_error() const {
+  return std::any_of(items.begin(), items.end(), [](const FetchItem& item) {
+    return item.outcome.error != ErrorCode::kNone;
+  });
+}
+
+bool FetchCall::IsSatisfied() const {
+  return items.empty() || total_bytes() >= bytes_min || has_error();
+}
+
+ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCall& call) {
+  call.bytes_min = request.min_bytes;
+  call.bytes_max =
+      std::min<int64_t>(std::max(request.max_bytes, 0), context.services.options.fetch_bytes_max);
+  call.is_read_committed = request.isolation_level == wire::IsolationLevel::kReadCommitted;
+  core::FetchSessionCache& sessions = context.here.sessions;
+  int64_t now_ms = SteadyNow().value();
+  if (request.session_epoch == kFinalEpoch || request.session_epoch == kInitialEpoch) {
+    if (request.session_id != 0) sessions.Close(request.session_id);
+    if (request.session_epoch == kInitialEpoch && !request.topics.empty()) {
+      call.session = sessions.Create(FreshPositiveInt(), now_ms);
+    }
+    if (call.session == nullptr) {
+      PlanFromRequest(context, request, call);
+      return ErrorCode::kNone;
+    }
+  } else {
+    auto used = sessions.Use(request.session_id, request.session_epoch, now_ms);
+    if (used.error != ErrorCode::kNone) return used.error;
+    call.session = std::move(used.session);
+    call.is_incremental = true;
+  }
+  UpdateSession(request, *call.session);
+  PlanFromSession(context, call);
+  return ErrorCode::kNone;
+}
+
+wire::FetchResponse MakeFetchResponse(FetchCall& call, wire::Arena& arena,
+                                      std::vector<FilePart>& files) {
+  wire::FetchResponse response;
+  response.session_id = call.session == nullptr ? 0 : call.session->id();
+  bool is_inline = call.total_bytes() <= kInlineBytesMax;
+  response.responses = arena.NewArray<wire::FetchResponse::Topic>(call.items.size());
+  size_t topics = 0;
+  for (size_t first = 0; first < call.items.size();) {
+    // Neighbours of one topic share an entry.
+    size_t end = first;
+    while (end < call.items.size() && call.items[end].topic == call.items[first].topic) ++end;
+    wire::FetchResponse::Topic& topic = response.responses[topics];
+    topic.topic = call.items[first].topic;
+    topic.partitions = arena.NewArray<wire::FetchResponse::Partition>(end - first);
+    size_t partitions = 0;
+    for (; first < end; ++first) {
+      FetchItem& item = call.items[first];
+      if (!IsNews(call, item)) continue;
+      wire::Records records;
+      PutRecords(item, records, is_inline, arena, files);
+      topic.partitions[partitions] = MakePartition(call, item);
+      topic.partitions[partitions++].records = records;
+    }
+    topic.partitions.Shrink(partitions);
+    if (partitions > 0) ++topics;
+  }
+  response.responses.Shrink(topics);
+  return response;
+}
+
+}  // namespace millrace::api

@@ -1,0 +1,36 @@
+// The handlers of every API, one source file for each family. See context.h for what they may use.
+#pragma once
+
+#include "broker/api/context.h"
+#include "proto/wire/api_versions.h"
+#include "proto/wire/create_topics.h"
+#include "proto/wire/delete_topics.h"
+#include "proto/wire/describe_cluster.h"
+#include "proto/wire/fetch.h"
+#include "proto/wire/find_coordinator.h"
+#include "proto/wire/init_producer_id.h"
+#include "proto/wire/list_offsets.h"
+#include "proto/wire/metadata.h"
+#include "proto/wire/produce.h"
+
+namespace millrace::api {
+
+awaitable<void> HandleApiVersions(Context& context, wire::ApiVersionsRequest& request,
+                                  AnswerSlot slot);
+awaitable<void> HandleCreateTopics(Context& context, wire::CreateTopicsRequest& request,
+                                   AnswerSlot slot);
+awaitable<void> HandleDeleteTopics(Context& context, wire::DeleteTopicsRequest& request,
+                                   AnswerSlot slot);
+awaitable<void> HandleDescribeCluster(Context& context, wire::DescribeClusterRequest& request,
+                                      AnswerSlot slot);
+awaitable<void> HandleFetch(Context& context, wire::FetchRequest& request, AnswerSlot slot);
+awaitable<void> HandleFindCoordinator(Context& context, wire::FindCoordinatorRequest& request,
+                                      AnswerSlot slot);
+awaitable<void> HandleInitProducerId(Context& context, wire::InitProducerIdRequest& request,
+                                     AnswerSlot slot);
+awaitable<void> HandleListOffsets(Context& context, wire::ListOffsetsRequest& request,
+                                  AnswerSlot slot);
+awaitable<void> HandleMetadata(Context& context, wire::MetadataRequest& request, AnswerSlot slot);
+awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, AnswerSlot slot);
+
+}  // namespace millrace::api

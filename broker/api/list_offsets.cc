@@ -1,0 +1,136 @@
+// ListOffsets: the ends of a log, and the record at a time.
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "broker/api/handlers.h"
+
+namespace millrace::api {
+
+namespace {
+
+using Asked = wire::ListOffsetsRequest::Partition;
+using Result = wire::ListOffsetsResponse::Partition;
+
+constexpr int16_t kSingleOffsetSince = 1;
+
+// The version from which on each special time is known.
+struct SpecialTime {
+  int64_t timestamp;
+  int16_t since;
+};
+constexpr SpecialTime kSpecialTimes[] = {
+    {wire::kLatestTimestamp, 0},        {wire::kEarliestTimestamp, 0},
+    {wire::kMaxTimestamp, 7},           {wire::kEarliestLocalTimestamp, 8},
+    {wire::kLatestTieredTimestamp, 9},  {wire::kEarliestPendingUploadTimestamp, 11},
+};
+
+bool IsKnownTime(int64_t timestamp, int16_t version) {
+  if (timestamp >= 0) return true;
+  return std::any_of(std::begin(kSpecialTimes), std::end(kSpecialTimes),
+                     [&](const SpecialTime& known) {
+                       return known.timestamp == timestamp && version >= known.since;
+                     });
+}
+
+void SetOffset(const partition::Partition& partition, Offset offset, Result& result) {
+  result.offset = offset;
+  result.leader_epoch = partition.leader_epoch();
+}
+
+// Looks through the files on the disk pool, for they may be cold.
+awaitable<void> FindByTime(const Services& services, std::shared_ptr<partition::Partition> partition,
+                           int64_t timestamp, Result& result) {
+  using Found = absl::StatusOr<std::optional<storage::TimestampedOffset>>;
+  bool wants_max = timestamp == wire::kMaxTimestamp;
+  Offset limit = partition->high_watermark();
+  std::vector<storage::FileSlice> slices =
+      wants_max ? partition->log().SlicesForMaxTimestamp(limit)
+                : partition->log().SlicesForTimestamp(TimestampMs(timestamp), limit);
+  Found found = std::nullopt;
+  absl::Status status = co_await services.disk_pool.Run([&] {
+    found = wants_max ? storage::Log::ScanForMaxTimestamp(slices, limit)
+                      : storage::Log::ScanForTimestamp(slices, TimestampMs(timestamp), limit);
+    return found.status();
+  });
+  if (!status.ok()) {
+    spdlog::error("{}-{}: search by time failed: {}", partition->name().topic,
+                  partition->name().index.value(), status.ToString());
+    result.error_code = ErrorCode::kKafkaStorageError;
+  } else if (found->has_value()) {
+    result.timestamp = (*found)->timestamp.value();
+    SetOffset(*partition, (*found)->offset, result);
+    if ((*found)->leader_epoch.has_value()) result.leader_epoch = (*found)->leader_epoch;
+  }
+}
+
+// On the partition's shard.
+awaitable<void> Find(const Services& services, partition::PartitionKey key, const Asked& asked,
+                     Result& result) {
+  partition::Partition* found = services.partitions.On(Shard::Current()).Find(key);
+  if (found == nullptr || found->failure() != ErrorCode::kNone) {
+    result.error_code = found == nullptr ? ErrorCode::kKafkaStorageError : found->failure();
+    co_return;
+  }
+  result.error_code = found->CheckLeaderEpoch(asked.current_leader_epoch);
+  if (result.error_code != ErrorCode::kNone) co_return;
+  switch (asked.timestamp) {
+    case wire::kLatestTimestamp:
+      SetOffset(*found, found->high_watermark(), result);
+      co_return;
+    case wire::kEarliestTimestamp:
+    case wire::kEarliestLocalTimestamp:
+      SetOffset(*found, found->log().log_start_offset(), result);
+      co_return;
+    case wire::kLatestTieredTimestamp:
+    case wire::kEarliestPendingUploadTimestamp:
+      co_return;  // nothing is tiered: no offset
+    default:
+      co_await FindByTime(services, found->shared_from_this(), asked.timestamp, result);
+  }
+}
+
+// Version 0 asks for up to so many segment starts before a time; one offset is a right answer.
+void ToOldStyle(const Asked& asked, wire::Arena& arena, Result& result) {
+  if (asked.max_num_offsets <= 0 || !result.offset.has_value()) return;
+  result.old_style_offsets = arena.NewArray<Offset>(1);
+  result.old_style_offsets[0] = *result.offset;
+}
+
+awaitable<void> FindOne(const Context& context, const core::TopicImage* topic, const Asked& asked,
+                        Result& result) {
+  result.partition_index = asked.partition_index;
+  if (topic == nullptr || asked.partition_index.value() < 0 ||
+      asked.partition_index.value() >= static_cast<int32_t>(topic->partitions.size())) {
+    result.error_code = ErrorCode::kUnknownTopicOrPartition;
+  } else if (!IsKnownTime(asked.timestamp, context.version)) {
+    result.error_code = ErrorCode::kUnsupportedVersion;
+  } else {
+    partition::PartitionKey key{topic->id, asked.partition_index};
+    co_await context.services.partitions.ShardOf(key).Run(
+        Find(context.services, key, asked, result));
+  }
+  if (context.version < kSingleOffsetSince) ToOldStyle(asked, context.arena(), result);
+}
+
+}  // namespace
+
+awaitable<void> HandleListOffsets(Context& context, wire::ListOffsetsRequest& request,
+                                  AnswerSlot slot) {
+  wire::ListOffsetsResponse response;
+  core::ImagePtr image = context.services.cluster.ptr();
+  response.topics =
+      context.arena().NewArray<wire::ListOffsetsResponse::Topic>(request.topics.size());
+  for (size_t t = 0; t < request.topics.size(); ++t) {
+    const auto& asked = request.topics[t];
+    response.topics[t].name = asked.name;
+    response.topics[t].partitions = context.arena().NewArray<Result>(asked.partitions.size());
+    const core::TopicImage* topic = image->FindTopic(asked.name);
+    for (size_t p = 0; p < asked.partitions.size(); ++p) {
+      co_await FindOne(context, topic, asked.partitions[p], response.topics[t].partitions[p]);
+    }
+  }
+  Answer(context, slot, response);
+}
+
+}  // namespace millrace::api

@@ -1,0 +1,189 @@
+// Produce: check, append, answer. With acks=all the answer waits until the high watermark covers
+// what was appended; the connection's next request starts meanwhile.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "broker/api/handlers.h"
+#include "broker/api/parking.h"
+#include "proto/record/batch.h"
+
+namespace millrace::api {
+
+namespace {
+
+using Result = wire::ProduceResponse::Partition;
+
+constexpr int16_t kZstdSince = 7;
+constexpr int16_t kBatchesSince = 3;
+
+// One partition's records on their way to its log.
+struct Write {
+  partition::PartitionKey key;
+  std::span<std::byte> batch;
+  Result* result;
+  // Set when the records were appended and are not committed yet.
+  std::shared_ptr<partition::Partition> uncommitted;
+  Offset end;
+};
+
+void Refuse(Result& result, ErrorCode error, std::string_view message) {
+  result.error_code = error;
+  result.error_message = message;
+}
+
+bool HasTooFewReplicas(const core::TopicImage& topic, PartitionIndex index) {
+  const core::PartitionImage& partition = topic.partitions[static_cast<size_t>(index.value())];
+  return static_cast<int32_t>(partition.isr.size()) < topic.min_insync_replicas;
+}
+
+// What can be said without looking into a log. True: the write may be tried.
+bool Check(const Context& context, const wire::ProduceRequest& request,
+           const core::TopicImage* topic, Write& write) {
+  Result& result = *write.result;
+  if (request.acks < wire::kAcksAll || request.acks > wire::kAcksLeader) {
+    Refuse(result, ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1");
+  } else if (context.version < kBatchesSince) {
+    Refuse(result, ErrorCode::kUnsupportedVersion, "message sets are not supported");
+  } else if (topic == nullptr || write.key.index.value() < 0 ||
+             write.key.index.value() >= static_cast<int32_t>(topic->partitions.size())) {
+    Refuse(result, ErrorCode::kUnknownTopicOrPartition, "no such topic or partition");
+  } else if (request.acks == wire::kAcksAll && HasTooFewReplicas(*topic, write.key.index)) {
+    Refuse(result, ErrorCode::kNotEnoughReplicas, "fewer replicas in sync than required");
+  } else if (write.batch.size() >= record::kBatchHeaderBytes) {
+    record::BatchView batch(write.batch);
+    if (batch.codec() == record::CodecType::kZstd && context.version < kZstdSince) {
+      Refuse(result, ErrorCode::kUnsupportedCompressionType, "zstd needs Produce 7 or later");
+    } else if (batch.magic() == record::kMagicV2 && batch.is_transactional()) {
+      Refuse(result, ErrorCode::kInvalidTxnState, "transactions are not supported");
+    }
+  }
+  return result.error_code == ErrorCode::kNone;
+}
+
+// Builds the response with a result for every partition, and the list of writes to try.
+std::vector<Write> PlanWrites(const Context& context, const wire::ProduceRequest& request,
+                              wire::ProduceResponse& response) {
+  std::vector<Write> writes;
+  const core::ClusterImage& image = context.services.cluster.current();
+  response.responses =
+      context.arena().NewArray<wire::ProduceResponse::Topic>(request.topic_data.size());
+  for (size_t t = 0; t < request.topic_data.size(); ++t) {
+    const auto& asked = request.topic_data[t];
+    auto& answer = response.responses[t];
+    const core::TopicImage* topic = image.FindTopic(asked.name);
+    answer.name = asked.name;
+    answer.partition_responses = context.arena().NewArray<Result>(asked.partition_data.size());
+    for (size_t p = 0; p < asked.partition_data.size(); ++p) {
+      const auto& data = asked.partition_data[p];
+      answer.partition_responses[p].index = data.index;
+      Write write{.key = {topic == nullptr ? TopicId{} : topic->id, data.index},
+                  .batch = context.Mutable(data.records.bytes.value_or(wire::Bytes())),
+                  .result = &answer.partition_responses[p]};
+      if (Check(context, request, topic, write)) writes.push_back(std::move(write));
+    }
+  }
+  return writes;
+}
+
+void Note(const Context& context, Write& write, partition::Partition* partition,
+          const partition::AppendOutcome& outcome, bool acks_all) {
+  Result& result = *write.result;
+  result.error_code = outcome.error;
+  if (outcome.error != ErrorCode::kNone) {
+    if (!outcome.message.empty()) result.error_message = context.arena().Copy(outcome.message);
+    return;
+  }
+  result.base_offset = outcome.base_offset;
+  result.log_append_time_ms = outcome.log_append_time;
+  result.log_start_offset = outcome.log_start_offset;
+  write.end = outcome.end;
+  if (acks_all && !partition->IsCommitted(outcome.end)) {
+    write.uncommitted = partition->shared_from_this();
+  }
+}
+
+// On the partition's shard.
+awaitable<void> Append(const Context& context, Write& write, partition::AppendRequest request) {
+  partition::Partition* partition =
+      context.services.partitions.On(Shard::Current()).Find(write.key);
+  if (partition == nullptr) {
+    Refuse(*write.result, ErrorCode::kKafkaStorageError, "the partition's log is offline");
+    co_return;
+  }
+  auto hold = partition->shared_from_this();
+  partition::AppendOutcome outcome = co_await partition->Append(write.batch, request);
+  Note(context, write, partition, outcome, request.acks_all);
+}
+
+// The usual case: the partition lives here and its log takes the batch at once.
+bool TryAppend(const Context& context, Write& write, const partition::AppendRequest& request) {
+  const Shard& home = context.services.partitions.ShardOf(write.key);
+  if (&home != &context.here.shard) return false;
+  partition::Partition* partition = context.services.partitions.On(home).Find(write.key);
+  if (partition == nullptr) return false;
+  auto outcome = partition->TryAppend(write.batch, request);
+  if (!outcome.has_value()) return false;
+  Note(context, write, partition, *outcome, request.acks_all);
+  return true;
+}
+
+awaitable<void> AppendAll(const Context& context, std::vector<Write>& writes,
+                          partition::AppendRequest request) {
+  for (Write& write : writes) {
+    if (TryAppend(context, write, request)) continue;
+    co_await context.services.partitions.ShardOf(write.key).Run(Append(context, write, request));
+  }
+}
+
+// Kafka closes the connection of an acks=0 producer after an error, so that it asks for metadata.
+void FinishUnanswered(AnswerSlot slot, const wire::ProduceResponse& response) {
+  for (const auto& topic : response.responses) {
+    for (const Result& result : topic.partition_responses) {
+      if (result.error_code == ErrorCode::kNone) continue;
+      return slot.Abort(fmt::format("Produce with acks=0 failed: {}-{}: {}", topic.name,
+                                    result.index.value(), ErrorName(result.error_code)));
+    }
+  }
+  slot.Skip();
+}
+
+// Waits for the commit of what was appended; a coroutine of its own.
+awaitable<void> AnswerWhenCommitted(ParkedRequest parked, wire::ProduceResponse response,
+                                    std::vector<Write> writes, MonotonicMs deadline) {
+  auto parking = std::make_shared<Parking>(Shard::Current());
+  for (Write& write : writes) parking->Add(std::move(write.uncommitted), write.end);
+  co_await parking->Wait(Parking::Until::kLast, deadline);
+  for (size_t i = 0; i < writes.size(); ++i) {
+    const Parking::Outcome& outcome = parking->outcome(i);
+    if (outcome.reached) continue;
+    writes[i].result->error_code =
+        outcome.failure == ErrorCode::kNone ? ErrorCode::kRequestTimedOut : outcome.failure;
+  }
+  Answer(parked.slot, parked.correlation_id, parked.version, response);
+}
+
+}  // namespace
+
+awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, AnswerSlot slot) {
+  wire::ProduceResponse response;
+  std::vector<Write> writes = PlanWrites(context, request, response);
+  bool acks_all = request.acks == wire::kAcksAll;
+  co_await AppendAll(context, writes, {.acks_all = acks_all, .now = WallNow()});
+  if (request.acks == wire::kAcksNone) {
+    FinishUnanswered(std::move(slot), response);
+    co_return;
+  }
+  std::erase_if(writes, [](const Write& write) { return write.uncommitted == nullptr; });
+  if (writes.empty()) {
+    Answer(context, slot, response);
+    co_return;
+  }
+  for (auto& topic : response.responses) topic.name = context.arena().Copy(topic.name);
+  MonotonicMs deadline = SteadyNow() + std::max(request.timeout_ms, 0);
+  context.here.parked.Spawn(AnswerWhenCommitted(
+      {std::move(context.arena_lease), std::move(slot), context.correlation_id, context.version},
+      response, std::move(writes), deadline));
+}
+
+}  // namespace millrace::api

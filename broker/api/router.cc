@@ -1,0 +1,107 @@
+#include "broker/api/router.h"
+
+#include <array>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "broker/api/handlers.h"
+
+namespace millrace::api {
+
+namespace {
+
+// Kafka closes the connection after a request that does not parse: what follows cannot be trusted.
+awaitable<void> Malformed(Context& context, wire::ApiKey key, const char* fault, AnswerSlot slot) {
+  slot.Abort(
+      fmt::format("{} version {}: {}", wire::ApiName(key), context.version, fault));
+  co_return;
+}
+
+// The request lies in the arena, so that no coroutine frame is needed between router and handler.
+template <class Request, awaitable<void> (*kHandler)(Context&, Request&, AnswerSlot)>
+awaitable<void> Decoded(Context& context, wire::Bytes body, AnswerSlot slot) {
+  Request& request = context.arena().NewArray<Request>(1)[0];
+  const char* fault = wire::DecodeMessage(body, context.version, context.arena(), request);
+  if (fault != nullptr) return Malformed(context, Request::kInfo.key, fault, std::move(slot));
+  return kHandler(context, request, std::move(slot));
+}
+
+template <class Request, awaitable<void> (*kHandler)(Context&, Request&, AnswerSlot)>
+constexpr Api Entry(int16_t max_version) {
+  constexpr wire::MessageInfo kInfo = Request::kInfo;
+  return {kInfo.key, kInfo.min_version, max_version, kInfo.flexible_from,
+          &Decoded<Request, kHandler>};
+}
+
+constexpr std::array kApis = std::to_array<Api>({
+    // Versions 0 to 2 are answered UNSUPPORTED_VERSION, as Kafka 4.3 does: older librdkafka
+    // compresses only where they are advertised.
+    Entry<wire::ProduceRequest, HandleProduce>(12),
+    // Versions 0 to 3 would need message sets, 13 and later topic ids.
+    {wire::ApiKey::kFetch, 4, 12, wire::FetchRequest::kInfo.flexible_from,
+     &Decoded<wire::FetchRequest, HandleFetch>},
+    Entry<wire::ListOffsetsRequest, HandleListOffsets>(11),
+    Entry<wire::MetadataRequest, HandleMetadata>(13),
+    Entry<wire::FindCoordinatorRequest, HandleFindCoordinator>(6),
+    Entry<wire::ApiVersionsRequest, HandleApiVersions>(4),
+    Entry<wire::CreateTopicsRequest, HandleCreateTopics>(7),
+    Entry<wire::DeleteTopicsRequest, HandleDeleteTopics>(6),
+    // Version 6 is for two-phase commit.
+    Entry<wire::InitProducerIdRequest, HandleInitProducerId>(5),
+    Entry<wire::DescribeClusterRequest, HandleDescribeCluster>(2),
+});
+
+const Api* FindApi(wire::ApiKey key) {
+  for (const Api& api : kApis) {
+    if (api.key == key) return &api;
+  }
+  return nullptr;
+}
+
+// A client that speaks a later ApiVersions than we is told our versions in the oldest form, in which
+// every client understands the answer (KIP-511).
+void AnswerUnknownApiVersions(AnswerSlot slot, int32_t correlation_id, wire::Arena& arena) {
+  wire::ApiVersionsResponse response;
+  response.error_code = ErrorCode::kUnsupportedVersion;
+  response.api_keys = arena.NewArray<wire::ApiVersionsResponse::ApiVersion>(1);
+  const Api* api = FindApi(wire::ApiKey::kApiVersions);
+  response.api_keys[0] = {api->key, api->min_version, api->max_version};
+  Answer(slot, correlation_id, 0, response);
+}
+
+}  // namespace
+
+std::span<const Api> Apis() { return kApis; }
+
+awaitable<void> Router::Handle(std::span<std::byte> frame, AnswerSlot slot, const Peer& peer) {
+  std::optional<wire::RequestHeader> peeked = wire::PeekRequest(frame);
+  if (!peeked.has_value()) {
+    slot.Abort("a frame too short for a request header");
+    co_return;
+  }
+  const Api* api = FindApi(peeked->api_key);
+  int16_t version = peeked->api_version;
+  bool is_known = api != nullptr && version >= api->min_version && version <= api->max_version;
+  Context context{services_,          here_, peer, peeked->correlation_id, version, frame,
+                  here_.arenas.Take()};
+  if (!is_known && peeked->api_key == wire::ApiKey::kApiVersions) {
+    AnswerUnknownApiVersions(std::move(slot), peeked->correlation_id, context.arena());
+    co_return;
+  }
+  if (!is_known) {
+    slot.Abort(fmt::format("API {} ({}) version {} is not supported",
+                           static_cast<int>(peeked->api_key), wire::ApiName(peeked->api_key),
+                           version));
+    co_return;
+  }
+  int16_t header_version = version >= api->flexible_from ? 2 : 1;
+  std::optional<wire::RequestFrame> request = wire::DecodeRequestFrame(frame, header_version);
+  if (!request.has_value()) {
+    slot.Abort("a malformed request header");
+    co_return;
+  }
+  co_await api->handle(context, request->body, std::move(slot));
+}
+
+}  // namespace millrace::api

@@ -1,0 +1,194 @@
+#include "broker/app/broker.h"
+
+#include <future>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "broker/api/router.h"
+#include "broker/metadata/local_store.h"
+#include "broker/net/listener.h"
+#include "broker/runtime/random.h"
+#include "broker/service/producer_ids.h"
+#include "broker/service/topic_service.h"
+#include "storage/data_directory.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr const char* kMetadataDirectory = "__millrace_metadata-0";
+constexpr int64_t kDrainMsMax = 2000;
+
+api::ApiOptions MakeApiOptions(const core::Properties& properties) {
+  return {.auto_create_topics = properties.Bool("auto.create.topics.enable"),
+          .fetch_bytes_max = properties.Integer("fetch.max.bytes"),
+          .fetch_sessions_max = static_cast<size_t>(
+              properties.Integer("max.incremental.fetch.session.cache.slots"))};
+}
+
+net::ConnectionLimits MakeLimits(const core::Properties& properties) {
+  net::ConnectionLimits limits;
+  limits.frame_bytes_max = static_cast<size_t>(properties.Integer("socket.request.max.bytes"));
+  limits.open_requests_max = static_cast<size_t>(properties.Integer("max.inflight.requests"));
+  limits.idle_ms_max = properties.Integer("connections.max.idle.ms");
+  return limits;
+}
+
+storage::DataDirectoryOptions MakeDirectoryOptions(BrokerId self) {
+  return {.broker_id = self,
+          .cluster_id_seed = FreshRandomBytes(),
+          .directory_id_seed = FreshRandomBytes()};
+}
+
+// Runs a coroutine on a shard and waits for it, from a thread that is no shard's.
+template <class T>
+T RunAndWait(Shard& shard, awaitable<T> task) {
+  return asio::co_spawn(shard.context(), std::move(task), asio::use_future).get();
+}
+
+}  // namespace
+
+// The graph of the broker, in the order in which it is built; destroyed in reverse.
+struct Broker::Parts {
+  explicit Parts(BrokerConfig given)
+      : config(std::move(given)),
+        self(static_cast<int32_t>(config.properties.Integer("node.id"))),
+        shards(config.shards),
+        table(shards) {}
+
+  absl::Status Open();
+  core::ImagePtr FirstImage() const;
+  void BuildServices();
+  awaitable<absl::Status> Load();
+  awaitable<absl::Status> Close();
+
+  BrokerConfig config;
+  BrokerId self;
+  ShardSet shards;
+  partition::PartitionTable table;
+  std::unique_ptr<storage::DataDirectory> data_directory;
+  std::unique_ptr<DiskPool> disk_pool;
+  std::unique_ptr<metadata::LocalStore> store;
+  std::unique_ptr<service::ClusterView> view;
+  std::unique_ptr<service::PartitionHost> host;
+  std::unique_ptr<service::TopicService> topics;
+  std::unique_ptr<service::ProducerIds> producer_ids;
+  std::unique_ptr<api::Services> services;
+  std::vector<std::unique_ptr<api::Router>> routers;
+  std::unique_ptr<net::Listener> listener;
+  bool running = false;
+};
+
+absl::Status Broker::Parts::Open() {
+  storage::FileSystem& fs = storage::PosixFileSystem();
+  auto opened =
+      storage::DataDirectory::Open(fs, config.data_directory, MakeDirectoryOptions(self));
+  if (!opened.ok()) return opened.status();
+  data_directory = *std::move(opened);
+  disk_pool =
+      std::make_unique<DiskPool>(static_cast<size_t>(config.properties.Integer("num.disk.threads")));
+  auto opened_store = metadata::LocalStore::Open(
+      {shards[0], *disk_pool, fs}, fmt::format("{}/{}", config.data_directory, kMetadataDirectory),
+      WallNow());
+  if (!opened_store.ok()) return opened_store.status();
+  store = *std::move(opened_store);
+  return absl::OkStatus();
+}
+
+core::ImagePtr Broker::Parts::FirstImage() const {
+  auto image = std::make_shared<core::ClusterImage>();
+  image->cluster_id = data_directory->cluster_id();
+  image->controller = self;
+  core::BrokerImage broker{.id = self, .host = config.advertised.host};
+  broker.port = config.advertised.port == 0 ? listener->port() : config.advertised.port;
+  if (config.properties.IsSet("broker.rack")) broker.rack = config.properties.Text("broker.rack");
+  image->brokers.push_back(std::move(broker));
+  return image;
+}
+
+void Broker::Parts::BuildServices() {
+  Shard& first = shards[0];
+  view = std::make_unique<service::ClusterView>(shards, FirstImage());
+  host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
+      first, *disk_pool, table, storage::PosixFileSystem(), *data_directory, config.properties,
+      self});
+  topics = std::make_unique<service::TopicService>(service::TopicService::Environment{
+      first, *store, *view, *host, config.properties, self});
+  producer_ids = std::make_unique<service::ProducerIds>(first, *store);
+  services = std::make_unique<api::Services>(api::Services{
+      *view, table, *topics, *producer_ids, *disk_pool, MakeApiOptions(config.properties)});
+  for (size_t i = 0; i < shards.size(); ++i) {
+    routers.push_back(std::make_unique<api::Router>(*services, shards[i]));
+  }
+}
+
+awaitable<absl::Status> Broker::Parts::Load() {
+  absl::Status started = co_await topics->Start();
+  if (!started.ok()) co_return started;
+  host->StartMaintenance();
+  std::vector<FrameHandler*> handlers;
+  for (auto& router : routers) handlers.push_back(router.get());
+  listener->Start(std::move(handlers));
+  co_return absl::OkStatus();
+}
+
+// Requests first, then the logs they are answered from, then what keeps the metadata.
+awaitable<absl::Status> Broker::Parts::Close() {
+  co_await listener->StopTaking();
+  co_await host->StopMaintenance();
+  co_await topics->Stop();
+  absl::Status closed = co_await host->CloseAll();
+  co_await listener->Close(SteadyNow() + kDrainMsMax);
+  for (size_t i = 0; i < shards.size(); ++i) co_await shards[i].Run(routers[i]->Join());
+  co_return closed;
+}
+
+Broker::Broker(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Broker::~Broker() {
+  if (parts_->running) static_cast<void>(Stop());
+}
+
+absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerConfig config) {
+  auto parts = std::make_unique<Parts>(std::move(config));
+  for (const std::string& warning : parts->config.warnings) spdlog::warn("{}", warning);
+  parts->listener = std::make_unique<net::Listener>(parts->shards, MakeLimits(parts->config.properties));
+  // The port is taken first: a second start by mistake then fails before it touches any file.
+  const core::Properties& properties = parts->config.properties;
+  net::ListenOptions listen{
+      .host = parts->config.listen.host,
+      .port = parts->config.listen.port,
+      .backlog = static_cast<int>(properties.Integer("socket.listen.backlog.size")),
+      .connections_max = static_cast<size_t>(properties.Integer("max.connections"))};
+  absl::Status status = parts->listener->Open(listen);
+  if (status.ok()) status = parts->Open();
+  if (!status.ok()) return status;
+  parts->BuildServices();
+  parts->shards.Start();
+  parts->running = true;
+  auto broker = std::unique_ptr<Broker>(new Broker(std::move(parts)));
+  Parts& running = *broker->parts_;
+  status = RunAndWait(running.shards[0], running.Load());
+  if (!status.ok()) return status;
+  return broker;
+}
+
+uint16_t Broker::port() const { return parts_->listener->port(); }
+
+const std::string& Broker::cluster_id() const { return parts_->data_directory->cluster_id(); }
+
+absl::Status Broker::Stop() {
+  parts_->running = false;
+  absl::Status closed = RunAndWait(parts_->shards[0], parts_->Close());
+  parts_->disk_pool.reset();  // finishes what was submitted, while the shards still run
+  parts_->shards.Stop();
+  absl::Status store_closed = parts_->store->Close();
+  return closed.ok() ? store_closed : closed;
+}
+
+}  // namespace millrace

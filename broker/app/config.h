@@ -1,0 +1,45 @@
+// The broker's configuration: the property table's values from a file, the environment and the
+// command line, later over earlier; and what they mean for the parts of the broker.
+//
+// Pure but for ReadConfigFile. Faults name the property, its value and what would be right.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "broker/core/properties.h"
+
+namespace millrace {
+
+struct Endpoint {
+  std::string host;
+  uint16_t port = 0;
+};
+
+// Everything that a broker needs to know before it starts.
+struct BrokerConfig {
+  core::Properties properties{core::PropertyScope::kBroker};
+  std::string data_directory;
+  Endpoint listen;
+  Endpoint advertised;  // port 0: the one that is listened on
+  size_t shards = 1;
+  // Lines to be logged once: properties of Kafka's that have no meaning here, risky settings.
+  std::vector<std::string> warnings;
+};
+
+using NameAndValue = std::pair<std::string, std::string>;
+
+// A Java properties file: name=value or name:value, # and ! comments, \ continues a line.
+absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view text);
+// "host:port" or "[v6]:port".
+absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text);
+
+// Checks names and values and works out the rest. `cores` decides num.shards where it is 0.
+absl::StatusOr<BrokerConfig> MakeConfig(const std::vector<NameAndValue>& values, size_t cores);
+
+}  // namespace millrace

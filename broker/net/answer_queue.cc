@@ -1,0 +1,123 @@
+#include "broker/net/answer_queue.h"
+
+#include <errno.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/invariant.h"
+
+namespace millrace::net {
+
+namespace {
+
+// Memory that a burst of large answers took is given back.
+constexpr size_t kKeptBytesMax = 256 << 10;
+// One sendfile call holds up the shard no longer than this many bytes take.
+constexpr size_t kSendFileBytesMax = 1 << 20;
+
+}  // namespace
+
+uint64_t AnswerQueue::Open() {
+  slots_.emplace_back();
+  return first_ + slots_.size() - 1;
+}
+
+wire::ByteBuffer& AnswerQueue::BufferFor(uint64_t sequence) {
+  if (sequence != first_) return SlotOf(sequence).bytes;
+  head_start_ = out_.size();
+  return out_;
+}
+
+void AnswerQueue::AddFiles(size_t base, std::span<FilePart> files) {
+  for (FilePart& part : files) {
+    file_bytes_ += part.size;
+    part.position += base;
+    files_.push_back(std::move(part));
+  }
+}
+
+void AnswerQueue::Fill(uint64_t sequence, std::span<FilePart> files) {
+  if (sequence != first_) {
+    Slot& slot = SlotOf(sequence);
+    slot.is_ready = true;
+    slot.files.assign(std::make_move_iterator(files.begin()),
+                      std::make_move_iterator(files.end()));
+    return;
+  }
+  AddFiles(head_start_, files);
+  slots_.pop_front();
+  ++first_;
+  MoveReadySlots();
+}
+
+void AnswerQueue::Skip(uint64_t sequence) {
+  if (sequence != first_) {
+    SlotOf(sequence).is_ready = true;
+    return;
+  }
+  slots_.pop_front();
+  ++first_;
+  MoveReadySlots();
+}
+
+void AnswerQueue::MoveReadySlots() {
+  while (!slots_.empty() && slots_.front().is_ready) {
+    Slot& slot = slots_.front();
+    size_t base = out_.size();
+    out_.Append(slot.bytes.bytes());
+    AddFiles(base, slot.files);
+    slots_.pop_front();
+    ++first_;
+  }
+}
+
+AnswerQueue::SendResult AnswerQueue::Send(int socket) {
+  while (sent_ < out_.size() || !files_.empty()) {
+    SendResult result;
+    if (!files_.empty() && files_.front().position == sent_) {
+      FilePart& part = files_.front();
+      result = SendFilePart(socket, part);
+      if (result == SendResult::kDone) files_.pop_front();
+    } else {
+      size_t end = files_.empty() ? out_.size() : files_.front().position;
+      INVARIANT(end > sent_);
+      result = SendBytes(socket, end, !files_.empty());
+    }
+    if (result != SendResult::kDone) return result;
+  }
+  out_.Clear();
+  sent_ = 0;
+  if (out_.capacity() > kKeptBytesMax) out_ = wire::ByteBuffer();
+  return SendResult::kDone;
+}
+
+AnswerQueue::SendResult AnswerQueue::SendBytes(int socket, size_t end, bool more) {
+  while (sent_ < end) {
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+    ssize_t count = ::send(socket, out_.data() + sent_, end - sent_, flags);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno == EAGAIN ? SendResult::kBlocked : SendResult::kFailed;
+    sent_ += static_cast<size_t>(count);
+  }
+  return SendResult::kDone;
+}
+
+AnswerQueue::SendResult AnswerQueue::SendFilePart(int socket, FilePart& part) {
+  while (part.size > 0) {
+    off_t offset = part.offset;
+    ssize_t count =
+        ::sendfile(socket, part.descriptor, &offset, std::min(part.size, kSendFileBytesMax));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno == EAGAIN ? SendResult::kBlocked : SendResult::kFailed;
+    if (count == 0) return SendResult::kFailed;
+    part.offset += count;
+    part.size -= static_cast<size_t>(count);
+    file_bytes_ -= static_cast<size_t>(count);
+  }
+  return SendResult::kDone;
+}
+
+}  // namespace millrace::net

@@ -1,0 +1,218 @@
+#include "broker/partition/partition.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "proto/invariant.h"
+
+namespace millrace::partition {
+
+namespace {
+
+// Bytes that only acks=0 and acks=1 producers wrote are synced in steps of this size, so that a
+// restart after a crash has little to scan.
+constexpr int64_t kUnsyncedBytesMax = 64 << 20;
+
+}  // namespace
+
+Partition::Partition(Environment environment, PartitionName name,
+                     std::unique_ptr<storage::Log> log)
+    : environment_(std::move(environment)),
+      name_(std::move(name)),
+      log_(std::move(log)),
+      replica_(log_->log_end()),
+      flusher_(environment_.shard, environment_.disk_pool, *log_,
+               [this](const absl::Status& status) { OnFlushed(status); }),
+      writable_(environment_.shard),
+      quiet_(environment_.shard) {}
+
+Partition::~Partition() { INVARIANT(waiters_.empty()); }
+
+std::optional<AppendOutcome> Partition::TryAppend(std::span<std::byte> batch,
+                                                  const AppendRequest& request) {
+  if (failure_ != ErrorCode::kNone) return AppendOutcome{.error = failure_};
+  if (blocked_ || needs_repair_) return std::nullopt;
+  if (log_->NeedsRoll(static_cast<int64_t>(batch.size()), request.now)) return std::nullopt;
+  return AppendNow(batch, request);
+}
+
+awaitable<AppendOutcome> Partition::Append(std::span<std::byte> batch, AppendRequest request) {
+  auto self = shared_from_this();
+  for (;;) {
+    std::optional<AppendOutcome> appended = TryAppend(batch, request);
+    if (appended.has_value()) co_return *std::move(appended);
+    ErrorCode error =
+        co_await MakeWritable(static_cast<int64_t>(batch.size()), request.now);
+    if (error != ErrorCode::kNone) co_return AppendOutcome{.error = error};
+  }
+}
+
+AppendOutcome Partition::AppendNow(std::span<std::byte> batch, const AppendRequest& request) {
+  auto appended = log_->Append(batch, {.leader_epoch = leader_epoch_, .now = request.now});
+  if (!appended.ok()) return OnWriteFailed(appended.status());
+  AppendOutcome outcome{.error = appended->error,
+                        .message = std::move(appended->message),
+                        .base_offset = appended->base_offset,
+                        .end = appended->last_offset + 1,
+                        .log_append_time = appended->log_append_time,
+                        .log_start_offset = log_->log_start_offset()};
+  if (outcome.error != ErrorCode::kNone) return outcome;
+  if (!appended->duplicate) {
+    replica_.OnAppend(outcome.base_offset, outcome.end, request.acks_all);
+    StartBackgroundWork();
+  }
+  if (request.acks_all && !IsCommitted(outcome.end)) flusher_.Want();
+  waiters_.OnHighWatermark(replica_.high_watermark());
+  return outcome;
+}
+
+AppendOutcome Partition::OnWriteFailed(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) {
+    spdlog::error("{}-{}: not written: {}", name_.topic, name_.index.value(), status.ToString());
+    needs_repair_ = true;
+  } else {
+    OnDiskFailure(status);
+  }
+  return AppendOutcome{.error = ErrorCode::kKafkaStorageError,
+                       .message = std::string(status.message())};
+}
+
+void Partition::StartBackgroundWork() {
+  if (!preallocating_) {
+    auto job = log_->Preallocate();
+    if (job.has_value()) Submit(*std::move(job), preallocating_);
+  }
+  if (!writing_back_) {
+    auto job = log_->EarlyWriteBack();
+    if (job.has_value()) Submit(*std::move(job), writing_back_);
+  }
+  if (log_->undurable_bytes() >= kUnsyncedBytesMax) flusher_.Want();
+}
+
+// Preallocation and early write-back only make things faster: a failure shows at the next append or
+// sync.
+void Partition::Submit(storage::DiskJob job, bool& in_flight) {
+  in_flight = true;
+  auto run = std::move(job.run);
+  environment_.disk_pool.Submit(
+      environment_.shard, std::move(run),
+      [self = shared_from_this(), &in_flight, job = std::move(job)](absl::Status status) mutable {
+        in_flight = false;
+        if (status.ok() && job.finish) job.finish();
+        self->quiet_.Notify();
+      });
+}
+
+awaitable<ErrorCode> Partition::MakeWritable(int64_t bytes, TimestampMs now) {
+  while (blocked_) co_await writable_.Wait();
+  if (failure_ != ErrorCode::kNone) co_return failure_;
+  if (!needs_repair_ && !log_->NeedsRoll(bytes, now)) co_return ErrorCode::kNone;
+  auto self = shared_from_this();
+  blocked_ = true;
+  storage::DiskJob job = needs_repair_ ? log_->RepairTail() : log_->Roll(now);
+  absl::Status status = co_await environment_.disk_pool.Run(std::move(job.run));
+  blocked_ = false;
+  if (status.ok()) {
+    if (job.finish) job.finish();
+    needs_repair_ = false;
+  } else if (!absl::IsResourceExhausted(status)) {
+    OnDiskFailure(status);
+  }
+  writable_.Notify();
+  quiet_.Notify();
+  co_return status.ok() ? ErrorCode::kNone : ErrorCode::kKafkaStorageError;
+}
+
+void Partition::OnFlushed(const absl::Status& status) {
+  if (!status.ok()) {
+    OnDiskFailure(status);
+  } else {
+    replica_.OnDurable(log_->durable_end());
+    waiters_.OnHighWatermark(replica_.high_watermark());
+    if (replica_.needs_sync() && flusher_.idle()) flusher_.Want();
+  }
+  quiet_.Notify();
+}
+
+void Partition::OnDiskFailure(const absl::Status& status) {
+  if (failure_ != ErrorCode::kNone) return;
+  spdlog::critical("{}-{}: the log directory has failed and is offline: {}", name_.topic,
+                   name_.index.value(), status.ToString());
+  Fail(ErrorCode::kKafkaStorageError);
+  environment_.on_disk_failure(status);
+}
+
+void Partition::Fail(ErrorCode error) {
+  if (failure_ == ErrorCode::kNone) failure_ = error;
+  waiters_.FailAll(failure_);
+}
+
+ErrorCode Partition::CheckLeaderEpoch(std::optional<LeaderEpoch> current) const {
+  if (!current.has_value() || *current == leader_epoch_) return ErrorCode::kNone;
+  return *current < leader_epoch_ ? ErrorCode::kFencedLeaderEpoch : ErrorCode::kUnknownLeaderEpoch;
+}
+
+FetchOutcome Partition::Fetch(const FetchRequest& request) const {
+  FetchOutcome outcome{.error = failure_,
+                       .high_watermark = replica_.high_watermark(),
+                       .log_start_offset = log_->log_start_offset()};
+  if (outcome.error == ErrorCode::kNone) {
+    outcome.error = CheckLeaderEpoch(request.current_leader_epoch);
+  }
+  if (outcome.error != ErrorCode::kNone) return outcome;
+  auto read = log_->Read({.from = request.from,
+                          .limit = outcome.high_watermark,
+                          .max_bytes = request.max_bytes,
+                          .at_least_one_batch = request.at_least_one_batch});
+  if (!read.ok()) {
+    spdlog::error("{}-{}: read at {} failed: {}", name_.topic, name_.index.value(),
+                  request.from.value(), read.status().ToString());
+    outcome.error = ErrorCode::kKafkaStorageError;
+    return outcome;
+  }
+  outcome.error = read->error;
+  outcome.slice = std::move(read->slice);
+  return outcome;
+}
+
+awaitable<void> Partition::Maintain(TimestampMs now) {
+  if (maintaining_ || failure_ != ErrorCode::kNone) co_return;
+  auto self = shared_from_this();
+  log_->ExpireProducers(now);
+  auto job = log_->DeleteOldSegments(now, replica_.high_watermark());
+  if (!job.has_value()) co_return;
+  maintaining_ = true;
+  absl::Status status = co_await environment_.disk_pool.Run(std::move(job->run));
+  maintaining_ = false;
+  if (status.ok()) {
+    if (job->finish) job->finish();
+    spdlog::info("{}-{}: old segments deleted, the log now starts at {}", name_.topic,
+                 name_.index.value(), log_->log_start_offset().value());
+  } else {
+    spdlog::error("{}-{}: old segments could not be deleted: {}", name_.topic,
+                  name_.index.value(), status.ToString());
+  }
+  quiet_.Notify();
+}
+
+awaitable<absl::Status> Partition::Close(bool keep) {
+  auto self = shared_from_this();
+  bool disk_failed = failure_ == ErrorCode::kKafkaStorageError;
+  failure_ = ErrorCode::kUnknownTopicOrPartition;
+  if (keep) failure_ = ErrorCode::kNotLeaderOrFollower;
+  waiters_.FailAll(failure_);
+  while (blocked_ || preallocating_ || writing_back_ || maintaining_ || !flusher_.idle()) {
+    co_await quiet_.Wait();
+  }
+  if (!keep || disk_failed) co_return absl::OkStatus();
+  co_return co_await environment_.disk_pool.Run([log = log_.get()] { return log->Close(); });
+}
+
+void Partition::SetOptions(const storage::LogOptions& options, bool write_caching) {
+  log_->SetOptions(options);
+  replica_.SetWriteCaching(write_caching);
+  waiters_.OnHighWatermark(replica_.high_watermark());
+}
+
+}  // namespace millrace::partition

@@ -1,0 +1,135 @@
+// A partition hosted by this broker: its log, its role, and who waits for it.
+//
+//   auto appended = partition.TryAppend(batch, {.acks_all = true, .now = now});
+//   if (!appended) appended = co_await partition.Append(batch, ...);   // a segment must be rolled
+//   if (!partition.IsCommitted(appended->end)) partition.Park(waiter, appended->end);
+//
+// Threading: one shard, `shard()`. Lifetime: shared; Close() waits for the disk jobs in flight, and
+// an open fetch keeps only its file.
+// Errors: an ErrorCode in the outcome. A failed disk takes the whole log directory offline: every
+// append and every waiter gets KAFKA_STORAGE_ERROR.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <absl/status/status.h>
+
+#include "broker/core/offset_waiters.h"
+#include "broker/core/replica_state.h"
+#include "broker/partition/flusher.h"
+#include "broker/runtime/disk_pool.h"
+#include "broker/runtime/task_group.h"
+#include "proto/error_code.h"
+#include "proto/types.h"
+#include "storage/log.h"
+
+namespace millrace::partition {
+
+struct PartitionName {
+  std::string topic;
+  TopicId topic_id;
+  PartitionIndex index;
+};
+
+struct Environment {
+  Shard& shard;
+  DiskPool& disk_pool;
+  // Called on the partition's shard when its log directory has failed.
+  std::function<void(const absl::Status&)> on_disk_failure;
+};
+
+struct AppendRequest {
+  bool acks_all = false;
+  TimestampMs now;
+};
+
+struct AppendOutcome {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;
+  Offset base_offset;
+  Offset end;  // the offset after the batch: acks=all is answered when the high watermark is there
+  std::optional<TimestampMs> log_append_time;
+  Offset log_start_offset;
+};
+
+struct FetchRequest {
+  Offset from;
+  int64_t max_bytes = 0;
+  bool at_least_one_batch = false;
+  std::optional<LeaderEpoch> current_leader_epoch;
+};
+
+struct FetchOutcome {
+  ErrorCode error = ErrorCode::kNone;
+  Offset high_watermark;
+  Offset log_start_offset;
+  storage::FileSlice slice;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  Partition(Environment environment, PartitionName name, std::unique_ptr<storage::Log> log);
+  ~Partition();
+
+  // Appends at once; none when a segment must be rolled or repaired first: then co_await Append.
+  std::optional<AppendOutcome> TryAppend(std::span<std::byte> batch, const AppendRequest& request);
+  awaitable<AppendOutcome> Append(std::span<std::byte> batch, AppendRequest request);
+
+  bool IsCommitted(Offset end) const { return replica_.high_watermark() >= end; }
+  // Precondition: the high watermark is below `wanted`, and failure() is kNone.
+  void Park(core::OffsetWaiter& waiter, Offset wanted) { waiters_.Park(waiter, wanted); }
+  void Unpark(core::OffsetWaiter& waiter) { waiters_.Unpark(waiter); }
+
+  FetchOutcome Fetch(const FetchRequest& request) const;
+  // kNone, or why nothing can be done here any more.
+  ErrorCode failure() const { return failure_; }
+  ErrorCode CheckLeaderEpoch(std::optional<LeaderEpoch> current) const;
+
+  // The disk failed somewhere in this log directory: refuses everything from now on.
+  void Fail(ErrorCode error);
+  // Retention, producer expiry. One at a time.
+  awaitable<void> Maintain(TimestampMs now);
+  // Takes the partition out of service. `keep`: syncs and leaves the files as after a clean
+  // shutdown; else the caller removes them.
+  awaitable<absl::Status> Close(bool keep);
+  void SetOptions(const storage::LogOptions& options, bool write_caching);
+
+  const PartitionName& name() const { return name_; }
+  Shard& shard() const { return environment_.shard; }
+  storage::Log& log() { return *log_; }
+  Offset high_watermark() const { return replica_.high_watermark(); }
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
+
+ private:
+  AppendOutcome AppendNow(std::span<std::byte> batch, const AppendRequest& request);
+  AppendOutcome OnWriteFailed(const absl::Status& status);
+  void StartBackgroundWork();
+  void Submit(storage::DiskJob job, bool& in_flight);
+  awaitable<ErrorCode> MakeWritable(int64_t bytes, TimestampMs now);
+  void OnFlushed(const absl::Status& status);
+  void OnDiskFailure(const absl::Status& status);
+
+  Environment environment_;
+  PartitionName name_;
+  std::unique_ptr<storage::Log> log_;
+  core::ReplicaState replica_;
+  core::OffsetWaiters waiters_;
+  Flusher flusher_;
+  LeaderEpoch leader_epoch_{0};
+  ErrorCode failure_ = ErrorCode::kNone;
+  // A roll or a repair is under way: appends wait for `writable_`.
+  bool blocked_ = false;
+  bool needs_repair_ = false;
+  Signal writable_;
+  // Disk jobs in flight that may overlap with appends.
+  bool preallocating_ = false;
+  bool writing_back_ = false;
+  bool maintaining_ = false;
+  Signal quiet_;
+};
+
+}  // namespace millrace::partition

@@ -1,0 +1,69 @@
+// Where the answer to a request goes: an empty place, in request order, that somebody fills later.
+//
+//   slot.buffer() is where the encoded answer is appended; then slot.Fill(), or slot.Fill(files)
+//   when parts of it are sent from files. A request without an answer calls slot.Skip().
+//
+// Threading: the connection's shard. Lifetime: a slot keeps its connection's memory alive, not the
+// connection open: filling the slot of a closed connection does nothing. A slot is filled exactly
+// once; one that is destroyed unfilled closes its connection, because the order would be lost.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "proto/wire/buffer.h"
+
+namespace millrace {
+
+// Bytes of a file that belong into an answer before the byte at `position` of the buffer, counted
+// from where the buffer ended when the slot's answer began.
+struct FilePart {
+  size_t position;
+  int descriptor;
+  int64_t offset;
+  size_t size;
+  std::shared_ptr<const void> keep_open;
+};
+
+class AnswerSink {
+ public:
+  virtual ~AnswerSink() = default;
+  virtual wire::ByteBuffer& BufferFor(uint64_t sequence) = 0;
+  virtual void Fill(uint64_t sequence, std::span<FilePart> files) = 0;
+  virtual void Skip(uint64_t sequence) = 0;
+  // Closes the connection after a fault of the client; `reason` goes to the log.
+  virtual void Abort(std::string_view reason) = 0;
+};
+
+class AnswerSlot {
+ public:
+  AnswerSlot() = default;
+  AnswerSlot(std::shared_ptr<AnswerSink> sink, uint64_t sequence)
+      : sink_(std::move(sink)), sequence_(sequence) {}
+  AnswerSlot(AnswerSlot&& other) noexcept = default;
+  AnswerSlot& operator=(AnswerSlot&& other) noexcept {
+    std::swap(sink_, other.sink_);
+    std::swap(sequence_, other.sequence_);
+    return *this;
+  }
+  ~AnswerSlot() {
+    if (sink_ != nullptr) sink_->Abort("a request was dropped without an answer");
+  }
+
+  bool is_open() const { return sink_ != nullptr; }
+  wire::ByteBuffer& buffer() { return sink_->BufferFor(sequence_); }
+  void Fill(std::span<FilePart> files = {}) {
+    std::exchange(sink_, nullptr)->Fill(sequence_, files);
+  }
+  void Skip() { std::exchange(sink_, nullptr)->Skip(sequence_); }
+  void Abort(std::string_view reason) { std::exchange(sink_, nullptr)->Abort(reason); }
+
+ private:
+  std::shared_ptr<AnswerSink> sink_;
+  uint64_t sequence_ = 0;
+};
+
+}  // namespace millrace

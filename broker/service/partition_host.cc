@@ -1,0 +1,276 @@
+#include "broker/service/partition_host.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "broker/runtime/random.h"
+#include "storage/partition_directory.h"
+
+namespace millrace::service {
+
+namespace {
+
+using partition::Partition;
+using partition::PartitionKey;
+
+bool HasReplica(const core::PartitionImage& partition, BrokerId broker) {
+  for (BrokerId replica : partition.replicas) {
+    if (replica == broker) return true;
+  }
+  return false;
+}
+
+// A directory of the same name that another topic left is moved aside, never deleted.
+absl::Status MoveStrayAside(storage::FileSystem& fs, const std::string& directory,
+                            const TopicId& wanted) {
+  auto found = storage::ReadPartitionMetadata(fs, directory);
+  if (absl::IsNotFound(found.status())) return absl::OkStatus();
+  if (!found.ok()) return found.status();
+  if (*found == wanted) return absl::OkStatus();
+  uint64_t random = static_cast<uint32_t>(FreshPositiveInt());
+  std::string aside = fmt::format("{}.{:08x}-stray", directory, random);
+  spdlog::warn("{} belongs to another topic: moved to {}", directory, aside);
+  return fs.Rename(directory, aside);
+}
+
+// On the disk pool.
+absl::Status OpenLog(storage::FileSystem& fs, const std::string& directory, const TopicId& topic_id,
+                     const TopicSettings& settings, const storage::OpenOptions& how,
+                     std::unique_ptr<storage::Log>& log) {
+  absl::Status moved = MoveStrayAside(fs, directory, topic_id);
+  if (!moved.ok()) return moved;
+  absl::Status created = fs.CreateDirectories(directory);
+  if (!created.ok()) return created;
+  if (!storage::ReadPartitionMetadata(fs, directory).ok()) {
+    absl::Status written = storage::WritePartitionMetadata(fs, directory, topic_id);
+    if (!written.ok()) return written;
+  }
+  auto opened = storage::Log::Open(fs, directory, settings.log, how, WallNow());
+  if (!opened.ok()) return opened.status();
+  log = *std::move(opened);
+  return absl::OkStatus();
+}
+
+// On the table's shard.
+awaitable<void> FailHere(partition::PartitionTable& table) {
+  for (const auto& hosted : table.On(Shard::Current()).All()) {
+    hosted->Fail(ErrorCode::kKafkaStorageError);
+  }
+  co_return;
+}
+
+awaitable<void> MaintainHere(partition::PartitionTable& table) {
+  for (const auto& hosted : table.On(Shard::Current()).All()) {
+    co_await hosted->Maintain(WallNow());
+  }
+}
+
+void LogRecovery(const std::string& directory, const storage::RecoveryReport& report) {
+  if (report.cut_bytes == 0) return;
+  spdlog::warn("{}: {} bytes of a torn tail were cut{}", directory, report.cut_bytes,
+               report.kept_cut_bytes ? " and kept in a .cut file, for whole batches follow" : "");
+}
+
+}  // namespace
+
+PartitionHost::PartitionHost(Environment environment)
+    : environment_(environment),
+      maintenance_timer_(environment.shard.context()),
+      checkpoint_timer_(environment.shard.context()),
+      tasks_(environment.shard) {}
+
+awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic) {
+  absl::Status first_failure;
+  TaskGroup opening(environment_.shard);
+  for (size_t p = 0; p < topic->partitions.size(); ++p) {
+    if (!HasReplica(topic->partitions[p], environment_.self)) continue;
+    PartitionIndex index(static_cast<int32_t>(p));
+    opening.Spawn(OpenOne(topic, index, first_failure));
+  }
+  co_await opening.Join();
+  co_return first_failure;
+}
+
+awaitable<void> PartitionHost::OpenOne(core::ClusterImage::TopicPtr topic, PartitionIndex index,
+                                       absl::Status& first_failure) {
+  std::string directory = environment_.data_directory.PathOf(topic->name, index);
+  TopicSettings settings = MakeTopicSettings(environment_.properties, topic->configs);
+  storage::OpenOptions how;
+  for (const storage::FoundPartition& found : environment_.data_directory.partitions()) {
+    if (found.topic != topic->name || found.partition != index) continue;
+    how = {.clean = environment_.data_directory.was_clean(),
+           .recovery_point = found.recovery_point,
+           .log_start_offset = found.log_start_offset};
+  }
+  std::unique_ptr<storage::Log> log;
+  absl::Status status = co_await environment_.disk_pool.Run([&] {
+    return OpenLog(environment_.file_system, directory, topic->id, settings, how, log);
+  });
+  if (!status.ok()) {
+    spdlog::error("{} is offline: {}", directory, status.ToString());
+    if (first_failure.ok()) first_failure = status;
+    co_return;
+  }
+  LogRecovery(directory, log->recovery_report());
+  Shard& shard = environment_.table.ShardOf({topic->id, index});
+  co_await shard.Run(Adopt({topic->name, topic->id, index}, settings, std::move(log)));
+}
+
+// On the partition's shard.
+awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSettings settings,
+                                             std::unique_ptr<storage::Log> log) {
+  Shard& shard = Shard::Current();
+  PartitionKey key{name.topic_id, name.index};
+  partition::Environment environment{
+      shard, environment_.disk_pool,
+      [this](const absl::Status& status) {
+        environment_.shard.Post([this, status] { OnDiskFailure(status); });
+      }};
+  auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
+  hosted->SetOptions(settings.log, settings.write_caching);
+  environment_.table.On(shard).Put(key, std::move(hosted));
+  co_return;
+}
+
+awaitable<std::shared_ptr<Partition>> PartitionHost::Take(PartitionKey key) {
+  co_return environment_.table.On(Shard::Current()).Take(key);
+}
+
+awaitable<void> PartitionHost::Delete(core::ClusterImage::TopicPtr topic) {
+  for (size_t p = 0; p < topic->partitions.size(); ++p) {
+    co_await DeleteOne(topic, PartitionIndex(static_cast<int32_t>(p)));
+  }
+}
+
+awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic,
+                                         PartitionIndex index) {
+  PartitionKey key{topic->id, index};
+  Shard& shard = environment_.table.ShardOf(key);
+  std::shared_ptr<Partition> hosted = co_await shard.Run(Take(key));
+  if (hosted == nullptr) co_return;
+  absl::Status closed = co_await shard.Run(hosted->Close(false));
+  if (!closed.ok()) spdlog::warn("{}: {}", topic->name, closed.ToString());
+  std::string from = environment_.data_directory.PathOf(topic->name, index);
+  std::string to = fmt::format(
+      "{}/{}", environment_.data_directory.path(),
+      storage::FormatDeletedDirectory(topic->name, index, FreshRandomBytes()));
+  storage::FileSystem& fs = environment_.file_system;
+  absl::Status renamed = co_await environment_.disk_pool.Run([&] { return fs.Rename(from, to); });
+  if (!renamed.ok()) {
+    spdlog::error("{} could not be deleted: {}", from, renamed.ToString());
+    co_return;
+  }
+  environment_.disk_pool.Submit(
+      environment_.shard, [&fs, to] { return fs.RemoveTree(to); },
+      [to](const absl::Status& status) {
+        if (!status.ok()) spdlog::error("{} could not be removed: {}", to, status.ToString());
+      });
+}
+
+awaitable<absl::Status> PartitionHost::CloseAll() {
+  absl::Status first_failure;
+  std::vector<storage::PartitionCheckpoint> checkpoints;
+  ShardSet& shards = environment_.table.shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    co_await shards[i].Run(CloseShard(shards[i], first_failure));
+    co_await shards[i].Run(CollectCheckpoints(shards[i], checkpoints));
+  }
+  if (!first_failure.ok()) co_return first_failure;
+  co_return co_await environment_.disk_pool.Run(
+      [&] { return environment_.data_directory.CloseInOrder(checkpoints); });
+}
+
+awaitable<void> PartitionHost::CloseShard(Shard& shard, absl::Status& first_failure) {
+  for (const auto& hosted : environment_.table.On(shard).All()) {
+    absl::Status closed = co_await hosted->Close(true);
+    if (closed.ok()) continue;
+    spdlog::error("{}-{}: not closed in order: {}", hosted->name().topic,
+                  hosted->name().index.value(), closed.ToString());
+    if (first_failure.ok()) first_failure = closed;
+  }
+}
+
+awaitable<void> PartitionHost::CollectCheckpoints(Shard& shard,
+                                                  std::vector<storage::PartitionCheckpoint>& all) {
+  for (const auto& hosted : environment_.table.On(shard).All()) {
+    all.push_back({.topic = hosted->name().topic,
+                   .partition = hosted->name().index,
+                   .recovery_point = hosted->log().recovery_point(),
+                   .log_start_offset = hosted->log().log_start_offset()});
+  }
+  co_return;
+}
+
+awaitable<absl::Status> PartitionHost::WriteCheckpoints() {
+  std::vector<storage::PartitionCheckpoint> checkpoints;
+  ShardSet& shards = environment_.table.shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    co_await shards[i].Run(CollectCheckpoints(shards[i], checkpoints));
+  }
+  co_return co_await environment_.disk_pool.Run(
+      [&] { return environment_.data_directory.WriteCheckpoints(checkpoints); });
+}
+
+// One failed disk takes the whole log directory offline: what it holds cannot be trusted to stay.
+void PartitionHost::OnDiskFailure(const absl::Status& /*status*/) {
+  ShardSet& shards = environment_.table.shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    tasks_.Spawn(shards[i].Run(FailHere(environment_.table)));
+  }
+}
+
+void PartitionHost::StartMaintenance() {
+  for (const std::string& leftover : environment_.data_directory.leftovers()) {
+    storage::FileSystem& fs = environment_.file_system;
+    environment_.disk_pool.Submit(
+        environment_.shard, [&fs, leftover] { return fs.RemoveTree(leftover); },
+        [leftover](const absl::Status& status) {
+          if (!status.ok()) spdlog::error("{} not removed: {}", leftover, status.ToString());
+        });
+  }
+  tasks_.Spawn(MaintainLoop());
+  tasks_.Spawn(CheckpointLoop());
+}
+
+awaitable<void> PartitionHost::StopMaintenance() {
+  stopping_ = true;
+  maintenance_timer_.cancel();
+  checkpoint_timer_.cancel();
+  co_await tasks_.Join();
+}
+
+// False: stopping.
+awaitable<bool> PartitionHost::Sleep(asio::steady_timer& timer, int64_t ms) {
+  if (stopping_) co_return false;
+  timer.expires_after(std::chrono::milliseconds(ms));
+  co_await timer.async_wait(kAwait);
+  co_return !stopping_;
+}
+
+awaitable<void> PartitionHost::MaintainLoop() {
+  int64_t interval_ms = environment_.properties.Integer("log.retention.check.interval.ms");
+  ShardSet& shards = environment_.table.shards();
+  for (;;) {
+    bool go_on = co_await Sleep(maintenance_timer_, interval_ms);
+    if (!go_on) co_return;
+    for (size_t i = 0; i < shards.size(); ++i) {
+      co_await shards[i].Run(MaintainHere(environment_.table));
+    }
+  }
+}
+
+awaitable<void> PartitionHost::CheckpointLoop() {
+  int64_t interval_ms = environment_.properties.Integer("log.flush.offset.checkpoint.interval.ms");
+  for (;;) {
+    bool go_on = co_await Sleep(checkpoint_timer_, std::max<int64_t>(interval_ms, 1000));
+    if (!go_on) co_return;
+    absl::Status written = co_await WriteCheckpoints();
+    if (!written.ok()) spdlog::error("checkpoints not written: {}", written.ToString());
+  }
+}
+
+}  // namespace millrace::service

@@ -1,0 +1,71 @@
+// The partitions' logs on this machine: opens them from the data directory (recovery included),
+// keeps them in the partition table, closes and deletes them, and looks after them regularly.
+//
+// Threading: methods are called on one shard and hop where a partition lives.
+// Errors: a log that does not open is reported and left alone; its partition is not hosted.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <absl/status/status.h>
+
+#include "broker/core/cluster_image.h"
+#include "broker/core/properties.h"
+#include "broker/partition/partition_table.h"
+#include "broker/runtime/disk_pool.h"
+#include "broker/runtime/task_group.h"
+#include "broker/service/topic_settings.h"
+#include "storage/data_directory.h"
+
+namespace millrace::service {
+
+class PartitionHost {
+ public:
+  struct Environment {
+    Shard& shard;
+    DiskPool& disk_pool;
+    partition::PartitionTable& table;
+    storage::FileSystem& file_system;
+    storage::DataDirectory& data_directory;
+    const core::Properties& properties;
+    BrokerId self;
+  };
+
+  explicit PartitionHost(Environment environment);
+
+  // Opens every partition of the topic that this broker has a replica of.
+  awaitable<absl::Status> Open(core::ClusterImage::TopicPtr topic);
+  // Closes them and removes their files, the slow part in the background.
+  awaitable<void> Delete(core::ClusterImage::TopicPtr topic);
+  // Syncs and closes all, writes the checkpoints. OK: the data directory may be marked clean.
+  awaitable<absl::Status> CloseAll();
+
+  // Starts retention and checkpoints, each in its interval, until StopMaintenance.
+  void StartMaintenance();
+  awaitable<void> StopMaintenance();
+
+ private:
+  awaitable<void> OpenOne(core::ClusterImage::TopicPtr topic, PartitionIndex index,
+                          absl::Status& first_failure);
+  awaitable<void> DeleteOne(core::ClusterImage::TopicPtr topic, PartitionIndex index);
+  awaitable<void> Adopt(partition::PartitionName name, TopicSettings settings,
+                                std::unique_ptr<storage::Log> log);
+  awaitable<std::shared_ptr<partition::Partition>> Take(partition::PartitionKey key);
+  awaitable<void> MaintainLoop();
+  awaitable<void> CheckpointLoop();
+  awaitable<void> CloseShard(Shard& shard, absl::Status& first_failure);
+  awaitable<absl::Status> WriteCheckpoints();
+  awaitable<void> CollectCheckpoints(Shard& shard, std::vector<storage::PartitionCheckpoint>& all);
+  void OnDiskFailure(const absl::Status& status);
+  awaitable<bool> Sleep(asio::steady_timer& timer, int64_t ms);
+
+  Environment environment_;
+  bool stopping_ = false;
+  asio::steady_timer maintenance_timer_;
+  asio::steady_timer checkpoint_timer_;
+  TaskGroup tasks_;
+};
+
+}  // namespace millrace::service

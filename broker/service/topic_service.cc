@@ -1,0 +1,254 @@
+#include "broker/service/topic_service.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "broker/runtime/random.h"
+#include "broker/service/topic_settings.h"
+#include "proto/internal/metadata.pb.h"
+#include "proto/invariant.h"
+#include "proto/topic_id_text.h"
+#include "proto/topic_name.h"
+
+namespace millrace::service {
+
+namespace {
+
+constexpr std::string_view kPrefix = "topics/";
+// More in one topic is a slip of the hand, and would take the broker minutes.
+constexpr int32_t kPartitionsMax = 100'000;
+
+std::string KeyOf(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
+
+std::string Encode(const core::TopicImage& topic) {
+  internal::TopicValue value;
+  value.set_topic_id(topic.id.bytes.data(), topic.id.bytes.size());
+  value.set_internal(topic.is_internal);
+  for (const core::PartitionImage& partition : topic.partitions) {
+    internal::PartitionValue* entry = value.add_partitions();
+    entry->set_leader(partition.leader.value());
+    entry->set_leader_epoch(partition.leader_epoch.value());
+    for (BrokerId replica : partition.replicas) entry->add_replicas(replica.value());
+    for (BrokerId replica : partition.isr) entry->add_isr(replica.value());
+  }
+  for (const auto& [name, text] : topic.configs) (*value.mutable_configs())[name] = text;
+  return value.SerializeAsString();
+}
+
+core::ClusterImage::TopicPtr Decode(std::string name, const std::string& bytes,
+                                    const core::Properties& properties) {
+  internal::TopicValue value;
+  auto topic = std::make_shared<core::TopicImage>();
+  bool is_whole = value.ParseFromString(bytes) &&
+                  value.topic_id().size() == topic->id.bytes.size() &&
+                  value.partitions_size() > 0;
+  if (!is_whole) return nullptr;
+  topic->name = std::move(name);
+  std::copy_n(reinterpret_cast<const std::byte*>(value.topic_id().data()),
+              topic->id.bytes.size(), topic->id.bytes.begin());
+  topic->is_internal = value.internal();
+  for (const internal::PartitionValue& entry : value.partitions()) {
+    core::PartitionImage& partition = topic->partitions.emplace_back();
+    partition.leader = BrokerId(entry.leader());
+    partition.leader_epoch = LeaderEpoch(entry.leader_epoch());
+    for (int32_t id : entry.replicas()) partition.replicas.emplace_back(id);
+    for (int32_t id : entry.isr()) partition.isr.emplace_back(id);
+  }
+  topic->configs = {value.configs().begin(), value.configs().end()};
+  topic->min_insync_replicas =
+      MakeTopicSettings(properties, topic->configs).min_insync_replicas;
+  return topic;
+}
+
+TopicOutcome Refused(ErrorCode error, std::string message) {
+  return {error, std::move(message), nullptr};
+}
+
+}  // namespace
+
+TopicService::TopicService(Environment environment)
+    : environment_(environment),
+      arrived_(environment.shard),
+      applied_signal_(environment.shard),
+      tasks_(environment.shard) {}
+
+awaitable<absl::Status> TopicService::Start() {
+  absl::StatusOr<metadata::Listing> listing =
+      co_await environment_.store.List(std::string(kPrefix));
+  if (!listing.ok()) co_return listing.status();
+  auto image = std::make_shared<core::ClusterImage>(environment_.view.current());
+  for (metadata::Entry& entry : listing->entries) {
+    co_await ApplyTopic(*image, entry.key.substr(kPrefix.size()), std::move(entry.value));
+  }
+  co_await environment_.view.Publish(image);
+  applied_ = listing->revision;
+  environment_.store.Watch(listing->revision, [this](const metadata::Change& change) {
+    changes_.push_back(change);
+    arrived_.Notify();
+  });
+  tasks_.Spawn(ApplyLoop());
+  co_return absl::OkStatus();
+}
+
+awaitable<void> TopicService::Stop() {
+  stopping_ = true;
+  arrived_.Notify();
+  co_await tasks_.Join();
+}
+
+awaitable<void> TopicService::ApplyLoop() {
+  for (;;) {
+    while (changes_.empty() && !stopping_) co_await arrived_.Wait();
+    if (changes_.empty()) co_return;
+    metadata::Change change = std::move(changes_.front());
+    changes_.pop_front();
+    metadata::Revision revision = change.revision;
+    co_await Apply(std::move(change));
+    applied_ = revision;
+    applied_signal_.Notify();
+  }
+}
+
+awaitable<void> TopicService::Apply(metadata::Change change) {
+  auto image = std::make_shared<core::ClusterImage>(environment_.view.current());
+  std::vector<core::ClusterImage::TopicPtr> deleted;
+  bool changed = false;
+  for (metadata::Mutation& mutation : change.mutations) {
+    if (!mutation.key.starts_with(kPrefix)) continue;
+    changed = true;
+    std::string name = mutation.key.substr(kPrefix.size());
+    if (!mutation.value.has_value()) {
+      auto found = image->topics().find(name);
+      if (found != image->topics().end()) deleted.push_back(found->second);
+    }
+    co_await ApplyTopic(*image, std::move(name), std::move(mutation.value));
+  }
+  if (changed) co_await environment_.view.Publish(image);
+  for (auto& topic : deleted) co_await environment_.host.Delete(std::move(topic));
+}
+
+awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string name,
+                                         std::optional<std::string> value) {
+  if (!value.has_value()) {
+    image.RemoveTopic(name);
+    co_return;
+  }
+  core::ClusterImage::TopicPtr topic = Decode(name, *value, environment_.properties);
+  if (topic == nullptr) {
+    spdlog::error("the metadata of topic {} does not parse: it is left out", name);
+    co_return;
+  }
+  // What does not open is reported there; its partitions answer KAFKA_STORAGE_ERROR.
+  absl::Status opened = co_await environment_.host.Open(topic);
+  if (!opened.ok()) spdlog::error("topic {} is not wholly online: {}", name, opened.ToString());
+  image.PutTopic(std::move(topic));
+}
+
+std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
+  std::optional<std::string> bad_name = InvalidTopicName(topic.name);
+  if (bad_name.has_value()) return Refused(ErrorCode::kInvalidTopicException, *bad_name);
+  if (environment_.view.current().FindTopic(topic.name) != nullptr) {
+    return Refused(ErrorCode::kTopicAlreadyExists,
+                   fmt::format("Topic '{}' already exists.", topic.name));
+  }
+  core::Properties checked(core::PropertyScope::kTopic);
+  for (const auto& [name, value] : topic.configs) {
+    std::optional<std::string> fault = checked.Set(name, value);
+    if (fault.has_value()) return Refused(ErrorCode::kInvalidConfig, *fault);
+  }
+  return RefusedNumbers(topic);
+}
+
+std::optional<TopicOutcome> TopicService::RefusedNumbers(const NewTopic& topic) const {
+  for (const std::vector<BrokerId>& replicas : topic.assignments) {
+    if (replicas.size() != 1 || replicas[0] != environment_.self) {
+      return Refused(ErrorCode::kInvalidReplicaAssignment,
+                     fmt::format("the only broker is {}", environment_.self.value()));
+    }
+  }
+  int32_t partitions = topic.partitions.value_or(1);
+  if (partitions < 1 || partitions > kPartitionsMax) {
+    return Refused(ErrorCode::kInvalidPartitions,
+                   fmt::format("a topic has 1 to {} partitions, not {}", kPartitionsMax,
+                               partitions));
+  }
+  int64_t replication = topic.replication_factor.value_or(
+      static_cast<int16_t>(environment_.properties.Integer("default.replication.factor")));
+  if (topic.assignments.empty() && replication != 1) {
+    return Refused(ErrorCode::kInvalidReplicationFactor,
+                   fmt::format("replication factor {} is impossible with 1 broker", replication));
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<core::TopicImage> TopicService::Plan(const NewTopic& topic) const {
+  auto planned = std::make_shared<core::TopicImage>();
+  planned->name = topic.name;
+  planned->id = RandomTopicId(FreshRandomBytes());
+  planned->configs = topic.configs;
+  auto count = static_cast<int64_t>(topic.assignments.size());
+  if (count == 0 && topic.partitions.has_value()) count = *topic.partitions;
+  if (count == 0) count = environment_.properties.Integer("num.partitions");
+  core::PartitionImage one{.leader = environment_.self,
+                           .leader_epoch = LeaderEpoch(0),
+                           .replicas = {environment_.self},
+                           .isr = {environment_.self}};
+  planned->partitions.assign(static_cast<size_t>(count), one);
+  return planned;
+}
+
+awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
+  std::optional<TopicOutcome> refusal = Refusal(topic);
+  if (refusal.has_value()) co_return *std::move(refusal);
+  std::shared_ptr<core::TopicImage> planned = Plan(topic);
+  if (topic.validate_only) {
+    planned->id = TopicId{};
+    co_return TopicOutcome{ErrorCode::kNone, "", planned};
+  }
+  metadata::Transaction transaction;
+  transaction.conditions.push_back({.key = KeyOf(topic.name)});
+  transaction.mutations.push_back({KeyOf(topic.name), Encode(*planned)});
+  co_return co_await Commit(std::move(transaction), planned, ErrorCode::kTopicAlreadyExists);
+}
+
+awaitable<TopicOutcome> TopicService::DeleteHere(std::string name) {
+  if (!environment_.properties.Bool("delete.topic.enable")) {
+    co_return Refused(ErrorCode::kTopicDeletionDisabled, "delete.topic.enable is false");
+  }
+  auto found = environment_.view.current().topics().find(name);
+  if (found == environment_.view.current().topics().end()) {
+    co_return Refused(ErrorCode::kUnknownTopicOrPartition,
+                      fmt::format("there is no topic '{}'", name));
+  }
+  core::ClusterImage::TopicPtr topic = found->second;
+  absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
+  metadata::Transaction transaction;
+  if (listing.ok()) {
+    for (const metadata::Entry& entry : listing->entries) {
+      if (entry.key == KeyOf(name)) transaction.conditions.push_back({entry.key, entry.modified});
+    }
+  }
+  transaction.mutations.push_back({.key = KeyOf(name)});
+  co_return co_await Commit(std::move(transaction), topic, ErrorCode::kUnknownTopicOrPartition);
+}
+
+// Answers when this broker has applied the change, so that the next request sees it.
+awaitable<TopicOutcome> TopicService::Commit(metadata::Transaction transaction,
+                                             core::ClusterImage::TopicPtr topic,
+                                             ErrorCode if_refused) {
+  absl::StatusOr<metadata::CommitOutcome> outcome =
+      co_await environment_.store.Commit(std::move(transaction));
+  if (!outcome.ok()) {
+    spdlog::error("topic {}: {}", topic->name, outcome.status().ToString());
+    co_return Refused(ErrorCode::kKafkaStorageError, std::string(outcome.status().message()));
+  }
+  if (!outcome->committed) co_return Refused(if_refused, "somebody else was faster");
+  while (applied_ < outcome->revision) co_await applied_signal_.Wait();
+  co_return TopicOutcome{ErrorCode::kNone, "", std::move(topic)};
+}
+
+}  // namespace millrace::service

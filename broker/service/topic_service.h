@@ -1,0 +1,90 @@
+// Topics: creates and deletes them through the metadata store, follows its changes, opens and closes
+// their partitions on this broker, and publishes the cluster image.
+//
+// Threading: Create, Delete and Maintain may be called on any shard; the rest lives on the store's.
+// A topic becomes visible in the image after its partitions are open, so a handler that finds a
+// topic but not its partition has met a failed log.
+// Lifetime: everything in Environment outlives the service; Stop before destroying it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/cluster_image.h"
+#include "broker/core/properties.h"
+#include "broker/metadata/store.h"
+#include "broker/runtime/task_group.h"
+#include "broker/service/cluster_view.h"
+#include "broker/service/partition_host.h"
+
+namespace millrace::service {
+
+struct NewTopic {
+  std::string name;
+  std::optional<int32_t> partitions;          // none: the broker's default
+  std::optional<int16_t> replication_factor;  // none: the broker's default
+  // By partition; only this broker can be named. Excludes the two above.
+  std::vector<std::vector<BrokerId>> assignments;
+  std::map<std::string, std::string> configs;
+  bool validate_only = false;
+};
+
+struct TopicOutcome {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;
+  core::ClusterImage::TopicPtr topic;  // as created or deleted
+};
+
+class TopicService {
+ public:
+  struct Environment {
+    Shard& shard;
+    metadata::MetadataStore& store;
+    ClusterView& view;
+    PartitionHost& host;
+    const core::Properties& properties;
+    BrokerId self;
+  };
+
+  explicit TopicService(Environment environment);
+
+  // Loads the topics, opens their partitions, publishes the first image with topics.
+  awaitable<absl::Status> Start();
+  awaitable<void> Stop();
+
+  awaitable<TopicOutcome> Create(NewTopic topic) {
+    return environment_.shard.Run(CreateHere(std::move(topic)));
+  }
+  awaitable<TopicOutcome> Delete(std::string name) {
+    return environment_.shard.Run(DeleteHere(std::move(name)));
+  }
+
+ private:
+  awaitable<TopicOutcome> CreateHere(NewTopic topic);
+  awaitable<TopicOutcome> DeleteHere(std::string name);
+  std::optional<TopicOutcome> Refusal(const NewTopic& topic) const;
+  std::optional<TopicOutcome> RefusedNumbers(const NewTopic& topic) const;
+  std::shared_ptr<core::TopicImage> Plan(const NewTopic& topic) const;
+  awaitable<TopicOutcome> Commit(metadata::Transaction transaction,
+                                 core::ClusterImage::TopicPtr topic, ErrorCode if_refused);
+  // Follows the store's changes, one after the other.
+  awaitable<void> ApplyLoop();
+  awaitable<void> Apply(metadata::Change change);
+  awaitable<void> ApplyTopic(core::ClusterImage& image, std::string name,
+                             std::optional<std::string> value);
+
+  Environment environment_;
+  std::deque<metadata::Change> changes_;
+  metadata::Revision applied_{0};
+  bool stopping_ = false;
+  Signal arrived_;    // changes_ grew, or stopping_
+  Signal applied_signal_;
+  TaskGroup tasks_;
+};
+
+}  // namespace millrace::service

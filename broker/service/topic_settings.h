@@ -1,0 +1,24 @@
+// What a topic's properties mean to its partitions: the topic's own values over the broker's.
+//
+// Pure. The values have been checked when they were set.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "broker/core/properties.h"
+#include "storage/log.h"
+
+namespace millrace::service {
+
+struct TopicSettings {
+  storage::LogOptions log;
+  bool write_caching = false;
+  int32_t min_insync_replicas = 1;
+};
+
+TopicSettings MakeTopicSettings(const core::Properties& broker,
+                                const std::map<std::string, std::string>& topic_configs);
+
+}  // namespace millrace::service

@@ -1,0 +1,82 @@
+// The `millrace` command line.
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/commands.h"
+
+namespace millrace::tools {
+namespace {
+
+void AddServe(CLI::App& app, ServeOptions& options, int& code) {
+  CLI::App* serve = app.add_subcommand("serve", "Run a broker.");
+  serve->add_option("--data-dir", options.data_directory,
+                    "Where the data lives (default ./millrace-data).");
+  serve->add_option("--listen", options.listen, "host:port (default 127.0.0.1:9092).");
+  serve->add_option("--config", options.config_file, "A server.properties file.");
+  serve->add_option("--set", options.set, "name=value, over the file; may be repeated.")
+      ->allow_extra_args(false);
+  serve->add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off.")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  serve->callback([&options, &code] { code = Serve(options); });
+}
+
+using TopicCommand = int (*)(const TopicOptions&);
+
+CLI::App* AddTopicCommand(CLI::App& topic, const char* name, const char* help,
+                          TopicOptions& options) {
+  CLI::App* command = topic.add_subcommand(name, help);
+  command->add_option("--bootstrap-server", options.bootstrap_server,
+                      "host:port of a broker (default 127.0.0.1:9092).");
+  command->add_flag("--json", options.json, "Answer with JSON.");
+  return command;
+}
+
+void Run(CLI::App* command, TopicCommand run, const TopicOptions& options, int& code) {
+  command->callback([run, &options, &code] { code = run(options); });
+}
+
+void AddTopic(CLI::App& app, TopicOptions& options, int& code) {
+  CLI::App* topic = app.add_subcommand("topic", "Create, list, describe and delete topics.");
+  topic->require_subcommand(1);
+  CLI::App* create = AddTopicCommand(*topic, "create", "Create a topic.", options);
+  create->add_option("name", options.name, "The topic's name.")->required();
+  create->add_option("--partitions", options.partitions, "Default: the broker's num.partitions.");
+  create->add_option("--replication-factor", options.replication_factor,
+                     "Default: the broker's default.replication.factor.");
+  create->add_option("--config", options.configs, "name=value; may be repeated.")
+      ->allow_extra_args(false);
+  Run(create, CreateTopic, options, code);
+  Run(AddTopicCommand(*topic, "list", "List all topics.", options), ListTopics, options, code);
+  CLI::App* describe = AddTopicCommand(*topic, "describe", "Show a topic's partitions.", options);
+  describe->add_option("name", options.name, "The topic's name.")->required();
+  Run(describe, DescribeTopic, options, code);
+  CLI::App* remove = AddTopicCommand(*topic, "delete", "Delete a topic and its records.", options);
+  remove->add_option("name", options.name, "The topic's name.")->required();
+  Run(remove, DeleteTopic, options, code);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Millrace, a Kafka-compatible commit-log broker.");
+  app.require_subcommand(1);
+  int code = 0;
+  ServeOptions serve;
+  TopicOptions topic;
+  AddServe(app, serve, code);
+  AddTopic(app, topic, code);
+  app.add_subcommand("version", "Print the version.")->callback([] {
+    std::printf("millrace %s\n", MILLRACE_VERSION);
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return code;
+}
+
+}  // namespace
+}  // namespace millrace::tools
+
+int main(int argc, char** argv) { return millrace::tools::Main(argc, argv); }
