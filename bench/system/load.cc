@@ -1,0 +1,90 @@
+// millrace_load: drives a broker, or the null broker, with Kafka frames that were built before the
+// clock starts, and prints one line of JSON (see docs/benchmarks.md for its members).
+//
+//   millrace_load produce --port 9092 --create-topic --partitions 4 --connections 4
+//   millrace_load fetch --port 9092 --partitions 4 --connections 4 --max-bytes 102400
+//       --batch-bytes 102400 --records-per-batch 936
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "bench/system/fatal.h"
+#include "bench/system/fetch_traffic.h"
+#include "bench/system/load_options.h"
+#include "bench/system/load_window.h"
+#include "bench/system/produce_traffic.h"
+#include "bench/system/topic_setup.h"
+
+namespace millrace::bench {
+namespace {
+
+void AddCommonOptions(CLI::App& command, LoadOptions& options) {
+  command.add_option("--port", options.port, "Port on 127.0.0.1")->required();
+  command.add_option("--topic", options.topic, "Topic (at most 64 bytes)");
+  command.add_option("--partitions", options.partitions, "Partitions to spread connections over")
+      ->check(CLI::Range(1, 10'000));
+  command.add_option("--connections", options.connections)->check(CLI::Range(1, 10'000));
+  command.add_option("--batch-bytes", options.batch_bytes, "Size of a record batch");
+  command.add_option("--seconds", options.seconds, "Length of the measured window");
+  command.add_option("--warmup", options.warmup_seconds, "Seconds of load before the window");
+  command.add_option("--stop-after-bytes", options.stop_after_bytes, "Ends the window early");
+  command.add_option("--pid", options.server_pid, "The server's process, to measure its cost");
+  command.add_option("--allocation-counts", options.allocation_counts,
+                     "File that libcount_allocations.so of the server writes");
+}
+
+void AddProduceOptions(CLI::App& command, LoadOptions& options) {
+  command.add_option("--in-flight", options.in_flight, "Requests under way for each connection")
+      ->check(CLI::Range(1, 1'000));
+  command.add_option("--record-bytes", options.record_bytes, "Size of a record's value");
+  command.add_option("--acks", options.acks)->check(CLI::IsMember({1, -1}));
+  command.add_flag("--create-topic", options.create_topic, "Create the topic first");
+}
+
+void AddFetchOptions(CLI::App& command, LoadOptions& options) {
+  command.add_option("--max-bytes", options.max_bytes, "Largest answer");
+  command.add_option("--records-per-batch", options.records_per_batch)->required();
+}
+
+void Produce(const LoadOptions& options) {
+  if (options.create_topic) CreateTopicAndWait(options);
+  ProduceTraffic traffic(options);
+  LoadReport report = RunWindow(traffic, options);
+  std::string shape = fmt::format(
+      R"("mode":"produce","batch_bytes":{},"records_per_batch":{},"acks":{},"in_flight":{})",
+      traffic.batch_bytes(), traffic.records_per_batch(), options.acks, options.in_flight);
+  fmt::print("{}\n", ReportLine(report, options, shape));
+}
+
+void Fetch(const LoadOptions& options) {
+  FetchTraffic traffic(options);
+  LoadReport report = RunWindow(traffic, options);
+  std::string shape = fmt::format(R"("mode":"fetch","max_bytes":{})", options.max_bytes);
+  fmt::print("{}\n", ReportLine(report, options, shape));
+}
+
+}  // namespace
+}  // namespace millrace::bench
+
+int main(int argc, char** argv) {
+  using millrace::bench::LoadOptions;
+  LoadOptions options;
+  CLI::App app("Load generator for brokers that speak Kafka's protocol");
+  app.require_subcommand(1);
+  CLI::App* produce = app.add_subcommand("produce", "Send record batches");
+  millrace::bench::AddCommonOptions(*produce, options);
+  millrace::bench::AddProduceOptions(*produce, options);
+  CLI::App* fetch = app.add_subcommand("fetch", "Read what produce has sent");
+  millrace::bench::AddCommonOptions(*fetch, options);
+  millrace::bench::AddFetchOptions(*fetch, options);
+  CLI11_PARSE(app, argc, argv);
+  if (options.topic.size() > 64) millrace::bench::Die("the topic's name is longer than 64 bytes");
+  if (produce->parsed()) {
+    millrace::bench::Produce(options);
+  } else {
+    millrace::bench::Fetch(options);
+  }
+  return 0;
+}

@@ -1,0 +1,34 @@
+// Runs a traffic through a warm-up and a measured window, and says what the window cost.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bench/system/load_options.h"
+#include "bench/system/process_usage.h"
+#include "bench/system/traffic.h"
+
+namespace millrace::bench {
+
+// Differences over the measured window.
+struct LoadReport {
+  double seconds = 0;
+  uint64_t requests = 0;
+  uint64_t bytes = 0;
+  ProcessUsage client;
+  ProcessUsage server;
+  AllocationCounts server_allocations;
+  double machine_busy_seconds = 0;
+  uint64_t p50_ns = 0;
+  uint64_t p99_ns = 0;
+  uint64_t p999_ns = 0;
+  uint64_t max_ns = 0;
+};
+
+LoadReport RunWindow(Traffic& traffic, const LoadOptions& options);
+
+// One line of JSON without a newline; `shape` holds further members, such as "\"mode\":\"fetch\"".
+std::string ReportLine(const LoadReport& report, const LoadOptions& options,
+                       const std::string& shape);
+
+}  // namespace millrace::bench

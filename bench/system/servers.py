@@ -1,0 +1,132 @@
+"""The two servers that a benchmark compares: started for a window, killed after it, their files removed.
+
+They are killed, not stopped: an orderly stop would sync gigabytes that are about to be deleted.
+"""
+
+import mmap
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import time
+
+START_DEADLINE_S = 15
+
+
+class ServerFailed(RuntimeError):
+    """A server that did not start, or ended; carries the end of its output."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def touch_memory(gigabytes: int) -> None:
+    """Touches memory once. A virtual machine's host backs a page when the guest first uses it, and
+    until then every page of the page cache costs five times as much (docs/benchmarks.md)."""
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+    touched = [mmap.mmap(-1, 1 << 30, flags=flags) for _ in range(gigabytes)]
+    for piece in touched:
+        piece.close()
+
+
+class Server:
+    """A server process on a fresh directory; a context manager."""
+
+    def __init__(self, name: str, command: list[str], directory: pathlib.Path, port: int, preload: dict[str, str]):
+        self.name = name
+        self.port = port
+        self._command = command
+        self._directory = directory
+        self._environment = {**os.environ, **preload}
+        self._process: subprocess.Popen | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> "Server":
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(parents=True)
+        self._output = open(self._directory.with_suffix(".output"), "w+b")
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT)
+        try:
+            self._connect().close()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _connect(self) -> socket.socket:
+        deadline = time.monotonic() + START_DEADLINE_S
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port))
+            except ConnectionRefusedError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise ServerFailed(f"{self.name} does not accept connections:\n{self.output()}")
+                time.sleep(0.0002)
+
+    def output(self) -> str:
+        return self._directory.with_suffix(".output").read_text(errors="replace")[-2000:]
+
+    def answer_api_versions(self) -> None:
+        """One ApiVersions 0 request and its answer."""
+        client = b"bench"
+        body = struct.pack(">hhih", 18, 0, 1, len(client)) + client
+        with self._connect() as connection:
+            connection.sendall(struct.pack(">i", len(body)) + body)
+            answer = connection.recv(65536)
+        if len(answer) < 10 or struct.unpack(">h", answer[8:10])[0] != 0:
+            raise ServerFailed(f"{self.name} did not answer ApiVersions:\n{self.output()}")
+
+    def resident_bytes(self) -> int:
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise ServerFailed(f"{self.name} has ended:\n{self.output()}")
+
+
+class Binaries:
+    """Where the programs are, and how they are started."""
+
+    def __init__(self, build: pathlib.Path, work: pathlib.Path, settings: list[str]):
+        self.load = build / "bin" / "millrace_load"
+        self._null = build / "bin" / "null_broker"
+        self._broker = build / "bin" / "millrace"
+        self._counter = build / "bin" / "libcount_allocations.so"
+        self._work = work
+        self._settings = settings
+        for program in (self.load, self._null, self._broker, self._counter):
+            if not program.exists():
+                raise SystemExit(f"{program} is missing: build the preset `release` first (make build)")
+
+    def null(self, fetch_bytes: int = 0) -> Server:
+        port = free_port()
+        directory = self._work / "null"
+        command = [self._null, "--port", port, "--dir", directory, "--fetch-bytes", fetch_bytes]
+        return Server("null", [str(word) for word in command], directory, port, {})
+
+    def broker(self, allocation_counts: pathlib.Path | None = None) -> Server:
+        port = free_port()
+        directory = self._work / "millrace"
+        command = [str(self._broker), "serve", "--data-dir", str(directory), "--listen", f"127.0.0.1:{port}"]
+        for setting in self._settings:
+            command += ["--set", setting]
+        preload = {}
+        if allocation_counts is not None:
+            preload = {"LD_PRELOAD": str(self._counter), "MILLRACE_ALLOCATION_COUNTS": str(allocation_counts)}
+        return Server("millrace", command, directory, port, preload)
