@@ -15,7 +15,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 # Debian's Abseil targets name the shared libraries; the archives lie beside them.
-file(STRINGS "${absl_DIR}/abslTargets.cmake" absl_shared_lines REGEX "^add_library\\(absl::[^ ]+ SHARED")
+file(STRINGS "${absl_DIR}/abslTargets.cmake" absl_shared_lines
+     REGEX "^add_library\\(absl::[^ ]+ SHARED")
 foreach(line IN LISTS absl_shared_lines)
   string(REGEX REPLACE "^add_library\\((absl::[^ ]+) SHARED.*" "\\1" target "${line}")
   get_target_property(location ${target} IMPORTED_LOCATION_NONE)

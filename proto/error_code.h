@@ -1,4 +1,5 @@
-// Kafka's error codes, by its own names and numbers (org.apache.kafka.common.protocol.Errors, 4.3.0).
+// Kafka's error codes, by its own names and numbers (org.apache.kafka.common.protocol.Errors of
+// 4.3.0).
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,6 @@ namespace millrace {
 
 }  // namespace millrace
 
-#define INVARIANT(condition)                                             \
-  (static_cast<bool>(condition) ? static_cast<void>(0)                   \
+#define INVARIANT(condition)                           \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
                                 : ::millrace::InvariantFailed(#condition, __FILE__, __LINE__))

@@ -84,11 +84,7 @@ void Log::OnFlushed(const FlushWork& work) {
   epoch_changes_written_ = work.epoch_changes;
   rolls_synced_ = work.rolls;
   durable_end_ = work.end;
-  // Recovery trusts the indexes of segments below the recovery point, so these must be sealed.
-  const bool all_sealed = segments_.size() == 1 || segments_[segments_.size() - 2]->is_sealed();
-  const bool is_due =
-      !work.rolled.empty() || flushed_since_recovery_point_ >= kRecoveryPointStepBytes;
-  if (all_sealed && is_due) {
+  if (!work.rolled.empty() || flushed_since_recovery_point_ >= kRecoveryPointStepBytes) {
     recovery_point_ = durable_end_;
     flushed_since_recovery_point_ = 0;
   }

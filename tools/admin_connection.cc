@@ -1,12 +1,11 @@
 #include "tools/admin_connection.h"
 
+#include <cstring>
 #include <errno.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include <fmt/format.h>
 

@@ -33,8 +33,8 @@ class AdminConnection {
     wire::EncodeRequest(out, header, request);
     absl::Status exchanged = Exchange(out.bytes());
     if (!exchanged.ok()) return exchanged;
-    auto frame = wire::DecodeResponseFrame(
-        answer_, wire::ResponseHeaderVersion(Response::kInfo, version));
+    auto frame =
+        wire::DecodeResponseFrame(answer_, wire::ResponseHeaderVersion(Response::kInfo, version));
     if (!frame.has_value() || frame->header.correlation_id != correlation_id_) {
       return absl::DataLossError("the broker's answer does not fit the request");
     }

@@ -10,10 +10,10 @@
 namespace millrace::tools {
 
 struct ServeOptions {
-  std::string config_file;                   // empty: none
-  std::string data_directory;                // empty: as configured
-  std::string listen;                        // host:port; empty: as configured
-  std::vector<std::string> set;              // name=value
+  std::string config_file;       // empty: none
+  std::string data_directory;    // empty: as configured
+  std::string listen;            // host:port; empty: as configured
+  std::vector<std::string> set;  // name=value
   std::string log_level = "info";
 };
 int Serve(const ServeOptions& options);

@@ -1,9 +1,8 @@
 // `millrace serve`: configuration, log, signals, and a broker until one of them says stop.
+#include <cstdio>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-
-#include <cstdio>
 #include <thread>
 #include <vector>
 
@@ -70,8 +69,8 @@ void RaiseDescriptorLimit() {
 int Serve(const ServeOptions& options) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("millrace"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-  spdlog::set_level(spdlog::level::from_str(options.log_level == "warn" ? "warning"
-                                                                        : options.log_level));
+  spdlog::set_level(
+      spdlog::level::from_str(options.log_level == "warn" ? "warning" : options.log_level));
   // Blocked in every thread, taken by sigwait below.
   sigset_t signals;
   sigemptyset(&signals);

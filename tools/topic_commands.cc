@@ -32,11 +32,14 @@ void Print(std::string_view text) {
 
 int Fail(const TopicOptions& options, std::string_view error, std::string_view message) {
   if (options.json) {
-    Print(json::serialize(json::object{{"error", error}, {"message", message}}));
-  } else {
-    std::fprintf(stderr, "millrace: %s\n",
-                 fmt::format("{}: {}", error, message.empty() ? "refused" : message).c_str());
+    Print(json::serialize(
+        json::object{{"error", error}, {"message", message}, {"topic", options.name}}));
+    return 1;
   }
+  std::string text = "millrace: ";
+  if (!options.name.empty()) text += fmt::format("topic '{}': ", options.name);
+  text += message.empty() ? std::string(error) : fmt::format("{}: {}", error, message);
+  std::fprintf(stderr, "%s\n", text.c_str());
   return 1;
 }
 
@@ -58,11 +61,11 @@ json::array ToJson(const wire::Array<BrokerId>& ids) {
 json::object ToJson(const wire::MetadataResponse::Topic& topic) {
   json::array partitions;
   for (const auto& partition : topic.partitions) {
-    partitions.push_back(json::object{
-        {"partition", partition.partition_index.value()},
-        {"leader", partition.leader_id.value_or(BrokerId(-1)).value()},
-        {"replicas", ToJson(partition.replica_nodes)},
-        {"isr", ToJson(partition.isr_nodes)}});
+    partitions.push_back(
+        json::object{{"partition", partition.partition_index.value()},
+                     {"leader", partition.leader_id.value_or(BrokerId(-1)).value()},
+                     {"replicas", ToJson(partition.replica_nodes)},
+                     {"isr", ToJson(partition.isr_nodes)}});
   }
   return {{"name", topic.name.value_or("")},
           {"topicId", TopicIdText(topic.topic_id)},
@@ -125,8 +128,8 @@ int CreateTopic(const TopicOptions& options) {
   std::string id = TopicIdText(created.topic_id);
   int32_t partitions = created.num_partitions.value_or(-1);
   if (options.json) {
-    Print(json::serialize(json::object{
-        {"name", options.name}, {"topicId", id}, {"partitions", partitions}}));
+    Print(json::serialize(
+        json::object{{"name", options.name}, {"topicId", id}, {"partitions", partitions}}));
   } else {
     Print(fmt::format("created {} with {} partition{}", options.name, partitions,
                       partitions == 1 ? "" : "s"));
@@ -161,7 +164,7 @@ int DescribeTopic(const TopicOptions& options) {
   if (!status.ok()) return Fail(options, status);
   const auto& topic = response.topics[0];
   if (topic.error_code != ErrorCode::kNone) {
-    return Fail(options, topic.error_code, fmt::format("topic '{}'", options.name));
+    return Fail(options, topic.error_code, std::nullopt);
   }
   if (options.json) {
     Print(json::serialize(ToJson(topic)));

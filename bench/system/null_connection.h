@@ -4,8 +4,8 @@
 //   produce: CRC-32C of the batch, compared; pwrite into the one log file; a fixed answer.
 //   fetch: a fixed head and sendfile of as many bytes as were asked for.
 //
-// Knows only the requests that millrace_load sends: one topic, one partition, and one fetch under way
-// for each connection. One thread.
+// Knows only the requests that millrace_load sends: one topic, one partition, and one fetch under
+// way for each connection. One thread.
 #pragma once
 
 #include <cstdint>

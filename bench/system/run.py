@@ -3,7 +3,7 @@
 
     bench/system/run.py --build build/release             # five pairs of two-second windows
     bench/system/run.py --build build/release --quick     # three pairs of one second
-    bench/system/run.py --check                           # exit status 1 when a requirement does not hold
+    bench/system/run.py --check                           # status 1 when a requirement fails
 
 How to read the figures, and why they are ratios: docs/benchmarks.md.
 """
@@ -37,7 +37,8 @@ class Produce:
     in_requests: bool = False  # the rate that matters is requests, not bytes
 
     def arguments(self) -> list[str]:
-        names = ("batch_bytes", "connections", "in_flight", "partitions", "record_bytes", "acks", "stop_after_bytes")
+        names = ("batch_bytes", "connections", "in_flight", "partitions", "record_bytes", "acks",
+                 "stop_after_bytes")
         return ["produce", *(f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names)]
 
 
@@ -48,7 +49,8 @@ PRODUCE = (
     Produce("produce-16k", 16_384),
     Produce("produce-1m", 1_000_000),
     PRODUCE_ONE,
-    Produce("produce-1-in-flight", 0, connections=1, in_flight=1, partitions=1, record_bytes=1024, in_requests=True),
+    Produce("produce-1-in-flight", 0, connections=1, in_flight=1, partitions=1, record_bytes=1024,
+            in_requests=True),
     Produce("produce-16k-acks-all", 16_384, connections=16, partitions=1, acks=-1),
 )
 FETCH = {"fetch-100k": 102_400, "fetch-1m": 1_024_000}
@@ -62,17 +64,19 @@ class Run:
         self.work = options.build.parent / "bench"
         self.binaries = Binaries(options.build, self.work, options.set)
         self.windows: list[report.Window] = []
-        self.commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True,
-                                     text=True).stdout.strip() or "unknown"
+        asked = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
+                               capture_output=True, text=True)
+        self.commit = asked.stdout.strip() or "unknown"
 
     def load(self, server: Server, arguments: list[str], **labels) -> report.Window:
-        command = [str(self.binaries.load), *arguments, "--port", str(server.port), "--pid", str(server.pid),
-                   "--seconds", str(self.options.seconds)]
+        command = [str(self.binaries.load), *arguments, "--port", str(server.port),
+                   "--pid", str(server.pid), "--seconds", str(self.options.seconds)]
         if server.name == "millrace" and arguments[0] == "produce":
             command.append("--create-topic")
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}\n{done.stderr}\n{server.name} said:\n{server.output()}")
+            raise SystemExit(f"{' '.join(command)}\n{done.stderr}\n"
+                             f"{server.name} said:\n{server.output()}")
         window = json.loads(done.stdout) | labels | {"server": server.name, "git": self.commit}
         with open(self.work / "results.jsonl", "a") as results:
             results.write(json.dumps(window) + "\n")
@@ -96,13 +100,15 @@ class Run:
             fill = dataclasses.replace(PRODUCE_MANY, stop_after_bytes=FETCH_BYTES)
             filled = self.load(servers["millrace"], fill.arguments(), workload="fill", pair=0)
             for name in names:
+                batch_bytes = filled["batch_bytes"]
                 arguments = ["fetch", "--partitions", "4", "--connections", "4",
-                             "--max-bytes", str(FETCH[name] // filled["batch_bytes"] * filled["batch_bytes"]),
-                             "--batch-bytes", str(filled["batch_bytes"]),
+                             "--max-bytes", str(FETCH[name] // batch_bytes * batch_bytes),
+                             "--batch-bytes", str(batch_bytes),
                              "--records-per-batch", str(filled["records_per_batch"])]
                 for pair in range(self.options.pairs):
                     for server in self.order(pair):
-                        self.windows.append(self.load(servers[server], arguments, workload=name, pair=pair))
+                        self.windows.append(
+                            self.load(servers[server], arguments, workload=name, pair=pair))
 
     def allocations(self, workload: Produce) -> report.Window:
         counts = self.work / "allocation_counts"
@@ -128,15 +134,20 @@ class Run:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--pairs", type=int, default=5, help="pairs of windows for each workload")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of a window")
     parser.add_argument("--quick", action="store_true", help="three pairs of one second")
-    parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="may be repeated")
-    parser.add_argument("--touch-gb", type=int, default=6, help="memory touched before measuring; see servers.py")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="setting of the broker")
-    parser.add_argument("--check", action="store_true", help="fail when a requirement does not hold")
+    parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD",
+                        help="may be repeated")
+    parser.add_argument("--touch-gb", type=int, default=6,
+                        help="memory touched before measuring; see servers.py")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="setting of the broker")
+    parser.add_argument("--check", action="store_true",
+                        help="fail when a requirement does not hold")
     options = parser.parse_args()
     if options.quick:
         options.pairs, options.seconds = 3, 1.0
@@ -158,14 +169,16 @@ def measure(run: Run) -> list[tuple[str, bool]]:
     if fetches:
         print(f"{', '.join(fetches)} ...", flush=True)
         run.fetch_pairs(fetches)
-    return [(workload.name, workload.in_requests) for workload in chosen] + [(name, False) for name in fetches]
+    produced = [(workload.name, workload.in_requests) for workload in chosen]
+    return produced + [(name, False) for name in fetches]
 
 
 def verdicts_of(run: Run) -> list[report.Verdict]:
     verdicts = []
     if {"produce-100k", "produce-1-record"} <= set(run.options.only):
         verdicts += report.throughput_verdicts(run.windows)
-        verdicts.append(report.allocation_verdict(run.allocations(PRODUCE_MANY), run.allocations(PRODUCE_ONE)))
+        many, one = run.allocations(PRODUCE_MANY), run.allocations(PRODUCE_ONE)
+        verdicts.append(report.allocation_verdict(many, one))
     return verdicts + report.start_verdicts(run.starts_ms(), run.idle_bytes())
 
 
@@ -176,12 +189,14 @@ def main() -> None:
     touch_memory(options.touch_gb)
     rows = [report.table_row(run.windows, name, in_requests) for name, in_requests in measure(run)]
     verdicts = verdicts_of(run)
-    print(f"\ncommit {run.commit}, {options.pairs} pairs of {options.seconds} s; medians; ratios as median (min-max)\n")
+    print(f"\ncommit {run.commit}, {options.pairs} pairs of {options.seconds} s; medians; "
+          "ratios as median (min-max)\n")
     print(report.markdown_table(report.HEADINGS, rows) + "\n")
     verdict_rows = [(v.what, v.value, v.limit, "yes" if v.holds else "NO") for v in verdicts]
     print(report.markdown_table(("requirement", "measured", "limit", "holds"), verdict_rows))
     if (busy := report.strange_load(run.windows)) > 0.2:
-        print(f"\nOther work (or write-back) took {busy:.1f} cores while this ran: do not publish these figures.")
+        print(f"\nOther work (or write-back) took {busy:.1f} cores while this ran: "
+              "do not publish these figures.")
     if options.check and not all(v.holds for v in verdicts):
         raise SystemExit(1)
 

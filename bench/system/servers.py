@@ -1,4 +1,4 @@
-"""The two servers that a benchmark compares: started for a window, killed after it, their files removed.
+"""The two servers that a benchmark compares: started for a window, killed after it, files removed.
 
 They are killed, not stopped: an orderly stop would sync gigabytes that are about to be deleted.
 """
@@ -37,7 +37,8 @@ def touch_memory(gigabytes: int) -> None:
 class Server:
     """A server process on a fresh directory; a context manager."""
 
-    def __init__(self, name: str, command: list[str], directory: pathlib.Path, port: int, preload: dict[str, str]):
+    def __init__(self, name: str, command: list[str], directory: pathlib.Path, port: int,
+                 preload: dict[str, str]):
         self.name = name
         self.port = port
         self._command = command
@@ -112,7 +113,7 @@ class Binaries:
         self._settings = settings
         for program in (self.load, self._null, self._broker, self._counter):
             if not program.exists():
-                raise SystemExit(f"{program} is missing: build the preset `release` first (make build)")
+                raise SystemExit(f"{program} is missing: build the preset `release` first")
 
     def null(self, fetch_bytes: int = 0) -> Server:
         port = free_port()
@@ -123,10 +124,12 @@ class Binaries:
     def broker(self, allocation_counts: pathlib.Path | None = None) -> Server:
         port = free_port()
         directory = self._work / "millrace"
-        command = [str(self._broker), "serve", "--data-dir", str(directory), "--listen", f"127.0.0.1:{port}"]
+        command = [str(self._broker), "serve", "--data-dir", str(directory),
+                   "--listen", f"127.0.0.1:{port}"]
         for setting in self._settings:
             command += ["--set", setting]
         preload = {}
         if allocation_counts is not None:
-            preload = {"LD_PRELOAD": str(self._counter), "MILLRACE_ALLOCATION_COUNTS": str(allocation_counts)}
+            preload = {"LD_PRELOAD": str(self._counter),
+                       "MILLRACE_ALLOCATION_COUNTS": str(allocation_counts)}
         return Server("millrace", command, directory, port, preload)

@@ -25,8 +25,9 @@ bool IsSoftwareName(std::string_view text) {
 awaitable<void> HandleApiVersions(Context& context, wire::ApiVersionsRequest& request,
                                   AnswerSlot slot) {
   wire::ApiVersionsResponse response;
-  bool is_named = context.version < kSoftwareSince || (IsSoftwareName(request.client_software_name) &&
-                                                       IsSoftwareName(request.client_software_version));
+  bool is_named =
+      context.version < kSoftwareSince || (IsSoftwareName(request.client_software_name) &&
+                                           IsSoftwareName(request.client_software_version));
   if (is_named) {
     response.api_keys =
         context.arena().NewArray<wire::ApiVersionsResponse::ApiVersion>(Apis().size());

@@ -1,6 +1,7 @@
 // Arenas for requests, used again one after the other. A request that is parked keeps its own.
 //
-// Threading: one shard; a lease is returned on the shard it came from. The pool outlives its leases.
+// Threading: one shard; a lease is returned on the shard it came from. The pool outlives its
+// leases.
 #pragma once
 
 #include <memory>

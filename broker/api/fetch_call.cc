@@ -18,8 +18,7 @@ constexpr int64_t kInlineBytesMax = 16 << 10;
 constexpr int32_t kFinalEpoch = -1;  // no session, or the end of one
 constexpr int32_t kInitialEpoch = 0;
 
-FetchItem MakeItem(const core::ClusterImage& image, std::string_view topic,
-                   PartitionIndex index) {
+FetchItem MakeItem(const core::ClusterImage& image, std::string_view topic, PartitionIndex index) {
   FetchItem item{.topic = topic, .key = {.index = index}};
   const core::TopicImage* found = image.FindTopic(topic);
   if (found == nullptr || index.value() < 0 ||
@@ -47,8 +46,8 @@ void PlanFromRequest(const Context& context, const wire::FetchRequest& request, 
 void PlanFromSession(const Context& context, FetchCall& call) {
   const core::ClusterImage& image = context.services.cluster.current();
   for (const core::FetchedPartition& wanted : call.session->partitions()) {
-    FetchItem& item = call.items.emplace_back(
-        MakeItem(image, context.arena().Copy(wanted.topic), wanted.index));
+    FetchItem& item =
+        call.items.emplace_back(MakeItem(image, context.arena().Copy(wanted.topic), wanted.index));
     item.request = {.from = wanted.fetch_offset,
                     .max_bytes = wanted.max_bytes,
                     .current_leader_epoch = wanted.current_leader_epoch};
@@ -133,9 +132,8 @@ int64_t FetchCall::total_bytes() const {
 }
 
 bool FetchCall::has_error() const {
-  return std::any_of(items.begin(), items.end(), [](const FetchItem& item) {
-    return item.outcome.error != ErrorCode::kNone;
-  });
+  return std::any_of(items.begin(), items.end(),
+                     [](const FetchItem& item) { return item.outcome.error != ErrorCode::kNone; });
 }
 
 bool FetchCall::IsSatisfied() const {

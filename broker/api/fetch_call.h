@@ -1,5 +1,5 @@
-// One fetch on its way: what is asked for, what was read, and how the answer is made. The pure parts
-// of Fetch, apart from the handler that reads and waits.
+// One fetch on its way: what is asked for, what was read, and how the answer is made. The parts of
+// Fetch that decide, apart from the handler that reads and waits.
 //
 // Lifetime: holds views into its arena; moves with it when the request is parked.
 #pragma once

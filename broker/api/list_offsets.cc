@@ -20,9 +20,9 @@ struct SpecialTime {
   int16_t since;
 };
 constexpr SpecialTime kSpecialTimes[] = {
-    {wire::kLatestTimestamp, 0},        {wire::kEarliestTimestamp, 0},
-    {wire::kMaxTimestamp, 7},           {wire::kEarliestLocalTimestamp, 8},
-    {wire::kLatestTieredTimestamp, 9},  {wire::kEarliestPendingUploadTimestamp, 11},
+    {wire::kLatestTimestamp, 0},       {wire::kEarliestTimestamp, 0},
+    {wire::kMaxTimestamp, 7},          {wire::kEarliestLocalTimestamp, 8},
+    {wire::kLatestTieredTimestamp, 9}, {wire::kEarliestPendingUploadTimestamp, 11},
 };
 
 bool IsKnownTime(int64_t timestamp, int16_t version) {
@@ -39,8 +39,9 @@ void SetOffset(const partition::Partition& partition, Offset offset, Result& res
 }
 
 // Looks through the files on the disk pool, for they may be cold.
-awaitable<void> FindByTime(const Services& services, std::shared_ptr<partition::Partition> partition,
-                           int64_t timestamp, Result& result) {
+awaitable<void> FindByTime(const Services& services,
+                           std::shared_ptr<partition::Partition> partition, int64_t timestamp,
+                           Result& result) {
   using Found = absl::StatusOr<std::optional<storage::TimestampedOffset>>;
   bool wants_max = timestamp == wire::kMaxTimestamp;
   Offset limit = partition->high_watermark();

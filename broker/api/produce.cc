@@ -2,6 +2,7 @@
 // what was appended; the connection's next request starts meanwhile.
 #include <algorithm>
 
+#include <absl/container/inlined_vector.h>
 #include <fmt/format.h>
 
 #include "broker/api/handlers.h"
@@ -26,6 +27,9 @@ struct Write {
   std::shared_ptr<partition::Partition> uncommitted;
   Offset end;
 };
+
+// Most requests write to one or two partitions: these cost no allocation.
+using Writes = absl::InlinedVector<Write, 2>;
 
 void Refuse(Result& result, ErrorCode error, std::string_view message) {
   result.error_code = error;
@@ -62,9 +66,9 @@ bool Check(const Context& context, const wire::ProduceRequest& request,
 }
 
 // Builds the response with a result for every partition, and the list of writes to try.
-std::vector<Write> PlanWrites(const Context& context, const wire::ProduceRequest& request,
-                              wire::ProduceResponse& response) {
-  std::vector<Write> writes;
+Writes PlanWrites(const Context& context, const wire::ProduceRequest& request,
+                  wire::ProduceResponse& response) {
+  Writes writes;
   const core::ClusterImage& image = context.services.cluster.current();
   response.responses =
       context.arena().NewArray<wire::ProduceResponse::Topic>(request.topic_data.size());
@@ -128,7 +132,7 @@ bool TryAppend(const Context& context, Write& write, const partition::AppendRequ
   return true;
 }
 
-awaitable<void> AppendAll(const Context& context, std::vector<Write>& writes,
+awaitable<void> AppendAll(const Context& context, Writes& writes,
                           partition::AppendRequest request) {
   for (Write& write : writes) {
     if (TryAppend(context, write, request)) continue;
@@ -150,7 +154,7 @@ void FinishUnanswered(AnswerSlot slot, const wire::ProduceResponse& response) {
 
 // Waits for the commit of what was appended; a coroutine of its own.
 awaitable<void> AnswerWhenCommitted(ParkedRequest parked, wire::ProduceResponse response,
-                                    std::vector<Write> writes, MonotonicMs deadline) {
+                                    Writes writes, MonotonicMs deadline) {
   auto parking = std::make_shared<Parking>(Shard::Current());
   for (Write& write : writes) parking->Add(std::move(write.uncommitted), write.end);
   co_await parking->Wait(Parking::Until::kLast, deadline);
@@ -167,14 +171,16 @@ awaitable<void> AnswerWhenCommitted(ParkedRequest parked, wire::ProduceResponse 
 
 awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, AnswerSlot slot) {
   wire::ProduceResponse response;
-  std::vector<Write> writes = PlanWrites(context, request, response);
+  Writes writes = PlanWrites(context, request, response);
   bool acks_all = request.acks == wire::kAcksAll;
   co_await AppendAll(context, writes, {.acks_all = acks_all, .now = WallNow()});
   if (request.acks == wire::kAcksNone) {
     FinishUnanswered(std::move(slot), response);
     co_return;
   }
-  std::erase_if(writes, [](const Write& write) { return write.uncommitted == nullptr; });
+  auto committed = std::remove_if(writes.begin(), writes.end(),
+                                  [](const Write& write) { return write.uncommitted == nullptr; });
+  writes.erase(committed, writes.end());
   if (writes.empty()) {
     Answer(context, slot, response);
     co_return;

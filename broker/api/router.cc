@@ -13,8 +13,7 @@ namespace {
 
 // Kafka closes the connection after a request that does not parse: what follows cannot be trusted.
 awaitable<void> Malformed(Context& context, wire::ApiKey key, const char* fault, AnswerSlot slot) {
-  slot.Abort(
-      fmt::format("{} version {}: {}", wire::ApiName(key), context.version, fault));
+  slot.Abort(fmt::format("{} version {}: {}", wire::ApiName(key), context.version, fault));
   co_return;
 }
 
@@ -59,8 +58,8 @@ const Api* FindApi(wire::ApiKey key) {
   return nullptr;
 }
 
-// A client that speaks a later ApiVersions than we is told our versions in the oldest form, in which
-// every client understands the answer (KIP-511).
+// A client that speaks a later ApiVersions than we is told our versions in the oldest form, which
+// every client understands (KIP-511).
 void AnswerUnknownApiVersions(AnswerSlot slot, int32_t correlation_id, wire::Arena& arena) {
   wire::ApiVersionsResponse response;
   response.error_code = ErrorCode::kUnsupportedVersion;

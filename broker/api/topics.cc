@@ -106,8 +106,8 @@ awaitable<void> DeleteOne(const Context& context, const core::ClusterImage& imag
     answer.error_code = ErrorCode::kInvalidRequest;
     answer.error_message = "a topic is named by name or by id, not by both";
   } else if (topic == nullptr) {
-    answer.error_code = asked.name.has_value() ? ErrorCode::kUnknownTopicOrPartition
-                                               : ErrorCode::kUnknownTopicId;
+    answer.error_code =
+        asked.name.has_value() ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kUnknownTopicId;
   } else {
     service::TopicOutcome outcome = co_await context.services.topics.Delete(topic->name);
     answer.name = context.arena().Copy(topic->name);
@@ -149,8 +149,7 @@ awaitable<void> HandleDeleteTopics(Context& context, wire::DeleteTopicsRequest& 
     for (size_t t = 0; t < topics.size(); ++t) topics[t].name = request.topic_names[t];
   }
   core::ImagePtr image = context.services.cluster.ptr();
-  response.responses =
-      context.arena().NewArray<wire::DeleteTopicsResponse::Topic>(topics.size());
+  response.responses = context.arena().NewArray<wire::DeleteTopicsResponse::Topic>(topics.size());
   for (size_t t = 0; t < topics.size(); ++t) {
     co_await DeleteOne(context, *image, topics[t], response.responses[t]);
   }

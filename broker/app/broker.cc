@@ -1,11 +1,9 @@
 #include "broker/app/broker.h"
 
-#include <future>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/use_future.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -13,6 +11,7 @@
 #include "broker/metadata/local_store.h"
 #include "broker/net/listener.h"
 #include "broker/runtime/random.h"
+#include "broker/runtime/run_and_wait.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
 #include "storage/data_directory.h"
@@ -27,8 +26,8 @@ constexpr int64_t kDrainMsMax = 2000;
 api::ApiOptions MakeApiOptions(const core::Properties& properties) {
   return {.auto_create_topics = properties.Bool("auto.create.topics.enable"),
           .fetch_bytes_max = properties.Integer("fetch.max.bytes"),
-          .fetch_sessions_max = static_cast<size_t>(
-              properties.Integer("max.incremental.fetch.session.cache.slots"))};
+          .fetch_sessions_max =
+              static_cast<size_t>(properties.Integer("max.incremental.fetch.session.cache.slots"))};
 }
 
 net::ConnectionLimits MakeLimits(const core::Properties& properties) {
@@ -43,12 +42,6 @@ storage::DataDirectoryOptions MakeDirectoryOptions(BrokerId self) {
   return {.broker_id = self,
           .cluster_id_seed = FreshRandomBytes(),
           .directory_id_seed = FreshRandomBytes()};
-}
-
-// Runs a coroutine on a shard and waits for it, from a thread that is no shard's.
-template <class T>
-T RunAndWait(Shard& shard, awaitable<T> task) {
-  return asio::co_spawn(shard.context(), std::move(task), asio::use_future).get();
 }
 
 }  // namespace
@@ -86,12 +79,11 @@ struct Broker::Parts {
 
 absl::Status Broker::Parts::Open() {
   storage::FileSystem& fs = storage::PosixFileSystem();
-  auto opened =
-      storage::DataDirectory::Open(fs, config.data_directory, MakeDirectoryOptions(self));
+  auto opened = storage::DataDirectory::Open(fs, config.data_directory, MakeDirectoryOptions(self));
   if (!opened.ok()) return opened.status();
   data_directory = *std::move(opened);
-  disk_pool =
-      std::make_unique<DiskPool>(static_cast<size_t>(config.properties.Integer("num.disk.threads")));
+  disk_pool = std::make_unique<DiskPool>(
+      static_cast<size_t>(config.properties.Integer("num.disk.threads")));
   auto opened_store = metadata::LocalStore::Open(
       {shards[0], *disk_pool, fs}, fmt::format("{}/{}", config.data_directory, kMetadataDirectory),
       WallNow());
@@ -114,11 +106,11 @@ core::ImagePtr Broker::Parts::FirstImage() const {
 void Broker::Parts::BuildServices() {
   Shard& first = shards[0];
   view = std::make_unique<service::ClusterView>(shards, FirstImage());
-  host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
-      first, *disk_pool, table, storage::PosixFileSystem(), *data_directory, config.properties,
-      self});
-  topics = std::make_unique<service::TopicService>(service::TopicService::Environment{
-      first, *store, *view, *host, config.properties, self});
+  host = std::make_unique<service::PartitionHost>(
+      service::PartitionHost::Environment{first, *disk_pool, table, storage::PosixFileSystem(),
+                                          *data_directory, config.properties, self});
+  topics = std::make_unique<service::TopicService>(
+      service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
   services = std::make_unique<api::Services>(api::Services{
       *view, table, *topics, *producer_ids, *disk_pool, MakeApiOptions(config.properties)});
@@ -130,7 +122,8 @@ void Broker::Parts::BuildServices() {
 awaitable<absl::Status> Broker::Parts::Load() {
   absl::Status started = co_await topics->Start();
   if (!started.ok()) co_return started;
-  host->StartMaintenance();
+  started = co_await host->StartMaintenance();
+  if (!started.ok()) co_return started;
   std::vector<FrameHandler*> handlers;
   for (auto& router : routers) handlers.push_back(router.get());
   listener->Start(std::move(handlers));
@@ -157,7 +150,8 @@ Broker::~Broker() {
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerConfig config) {
   auto parts = std::make_unique<Parts>(std::move(config));
   for (const std::string& warning : parts->config.warnings) spdlog::warn("{}", warning);
-  parts->listener = std::make_unique<net::Listener>(parts->shards, MakeLimits(parts->config.properties));
+  parts->listener =
+      std::make_unique<net::Listener>(parts->shards, MakeLimits(parts->config.properties));
   // The port is taken first: a second start by mistake then fails before it touches any file.
   const core::Properties& properties = parts->config.properties;
   net::ListenOptions listen{

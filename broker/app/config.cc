@@ -40,8 +40,8 @@ absl::StatusOr<Endpoint> ParseListener(std::string_view name, std::string_view v
     return Refuse(fmt::format("{} must be PLAINTEXT://host:port, not '{}'", name, value));
   }
   if (value.substr(0, scheme) != "PLAINTEXT") {
-    return Refuse(fmt::format("{}: only PLAINTEXT is supported, not '{}'", name,
-                              value.substr(0, scheme)));
+    return Refuse(
+        fmt::format("{}: only PLAINTEXT is supported, not '{}'", name, value.substr(0, scheme)));
   }
   return ParseEndpoint(value.substr(scheme + 3));
 }
@@ -133,8 +133,7 @@ absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   uint16_t port = 0;
-  auto [end, error] =
-      std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
   if (error != std::errc() || end != port_text.data() + port_text.size()) {
     return Refuse(fmt::format("'{}' is not a port in '{}'", port_text, text));
   }

@@ -28,8 +28,7 @@ void FetchSession::Forget(std::string_view topic, PartitionIndex index) {
   by_key_.erase(found);
 }
 
-bool FetchSession::Report(std::string_view topic, PartitionIndex index,
-                          const PartitionNews& news) {
+bool FetchSession::Report(std::string_view topic, PartitionIndex index, const PartitionNews& news) {
   auto found = by_key_.find(Key(topic, index.value()));
   if (found == by_key_.end()) return false;
   FetchedPartition& partition = *found->second;

@@ -41,8 +41,8 @@ class OffsetWaiters {
   OffsetWaiters& operator=(const OffsetWaiters&) = delete;
   ~OffsetWaiters();
 
-  // Waits until the high watermark is at least `wanted`. Precondition: it is not yet, and the waiter
-  // is not parked. Cheap where waiters come in ascending order, as they nearly always do.
+  // Waits until the high watermark is at least `wanted`. Precondition: it is not yet, and the
+  // waiter is not parked. Cheap where waiters come in ascending order, as they nearly always do.
   void Park(OffsetWaiter& waiter, Offset wanted);
   void Unpark(OffsetWaiter& waiter);
   void OnHighWatermark(Offset high_watermark);

@@ -74,8 +74,8 @@ absl::StatusOr<KeyValueMap> LocalStore::LoadSnapshot(storage::FileSystem& fs,
   std::span<const std::byte> batch = std::as_bytes(std::span(*bytes));
   if (!record::IsIntact(batch)) return absl::DataLossError("the metadata snapshot is damaged");
   absl::StatusOr<KeyValueMap> map = absl::DataLossError("the metadata snapshot is empty");
-  absl::Status walked = record::ForEachRecord(
-      batch, kRecordBytesMax, [&map](const record::RecordView& one) {
+  absl::Status walked =
+      record::ForEachRecord(batch, kRecordBytesMax, [&map](const record::RecordView& one) {
         map = KeyValueMap::DecodeSnapshot(ValueOf(one));
         return record::Walk::kStop;
       });
@@ -88,13 +88,12 @@ absl::Status LocalStore::Replay() {
   for (;;) {
     Offset next(static_cast<int64_t>(map_.revision().value()));
     if (next >= log_->log_end()) return absl::OkStatus();
-    auto read = log_->Read(
-        {.from = next, .limit = log_->log_end(), .max_bytes = kReplayChunkBytes});
+    auto read =
+        log_->Read({.from = next, .limit = log_->log_end(), .max_bytes = kReplayChunkBytes});
     if (!read.ok()) return read.status();
     if (read->error != ErrorCode::kNone) {
-      return absl::DataLossError(
-          fmt::format("{}: the metadata log does not reach back to revision {}", directory_,
-                      next.value() + 1));
+      return absl::DataLossError(fmt::format(
+          "{}: the metadata log does not reach back to revision {}", directory_, next.value() + 1));
     }
     std::vector<std::byte> bytes(static_cast<size_t>(read->slice.size));
     auto got = read->slice.file->ReadAt(read->slice.position, bytes);
@@ -186,8 +185,7 @@ awaitable<absl::Status> LocalStore::SnapshotIfLarge() {
   auto batch = Wrap(map_.EncodeSnapshot(), now);
   if (!batch.ok()) co_return batch.status();
   absl::Status saved = co_await environment_.disk_pool.Run([this, &batch] {
-    return storage::ReplaceFile(environment_.file_system, SnapshotPath(directory_),
-                                AsText(*batch));
+    return storage::ReplaceFile(environment_.file_system, SnapshotPath(directory_), AsText(*batch));
   });
   if (!saved.ok()) co_return saved;
   absl::Status rolled = co_await RunJob(log_->Roll(now));

@@ -1,10 +1,9 @@
 #include "broker/net/answer_queue.h"
 
+#include <algorithm>
 #include <errno.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "proto/invariant.h"
@@ -43,8 +42,7 @@ void AnswerQueue::Fill(uint64_t sequence, std::span<FilePart> files) {
   if (sequence != first_) {
     Slot& slot = SlotOf(sequence);
     slot.is_ready = true;
-    slot.files.assign(std::make_move_iterator(files.begin()),
-                      std::make_move_iterator(files.end()));
+    slot.files.assign(std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()));
     return;
   }
   AddFiles(head_start_, files);

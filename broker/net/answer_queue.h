@@ -48,9 +48,9 @@ class AnswerQueue {
 
   uint64_t first_ = 0;  // sequence of slots_.front()
   std::deque<Slot> slots_;
-  wire::ByteBuffer out_;     // ready answers, in order
-  size_t head_start_ = 0;    // where the answer of slots_.front() began in out_
-  size_t sent_ = 0;          // bytes of out_ that are sent
+  wire::ByteBuffer out_;        // ready answers, in order
+  size_t head_start_ = 0;       // where the answer of slots_.front() began in out_
+  size_t sent_ = 0;             // bytes of out_ that are sent
   std::deque<FilePart> files_;  // positions are in out_
   size_t file_bytes_ = 0;
 };

@@ -1,10 +1,9 @@
 #include "broker/net/connection.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cstring>
+#include <errno.h>
+#include <sys/socket.h>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -156,11 +155,10 @@ void Connection::Send() {
       return Close();
     case AnswerQueue::SendResult::kBlocked:
       waits_to_write_ = true;
-      socket_.async_wait(asio::ip::tcp::socket::wait_write,
-                         [self = shared_from_this()](IoError) {
-                           self->waits_to_write_ = false;
-                           self->Send();
-                         });
+      socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](IoError) {
+        self->waits_to_write_ = false;
+        self->Send();
+      });
   }
   progress_.Notify();
 }

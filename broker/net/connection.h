@@ -1,7 +1,7 @@
 // One client connection: takes bytes in large pieces, hands whole frames to the handler one after
 // the other, and sends the answers in request order.
 //
-// Threading: the shard that accepted it. Lifetime: shared by its coroutine and by open answer slots.
+// Threading: the shard it was given to. Lifetime: shared by its coroutine and open answer slots.
 // Limits: a frame larger than `frame_bytes_max` closes the connection before anything is allocated
 // for it; with too many open requests or unsent bytes the socket is not read.
 #pragma once
@@ -69,7 +69,7 @@ class Connection final : public AnswerSink,
   Peer peer_;
   ReceiveBuffer in_;
   AnswerQueue answers_;
-  Signal progress_;           // bytes were sent, or the connection was closed
+  Signal progress_;             // bytes were sent, or the connection was closed
   wire::ByteBuffer discarded_;  // what is answered after the connection has closed
   MonotonicMs last_request_;
   bool in_pass_ = false;         // frames are being handled: answers leave together at its end

@@ -1,9 +1,8 @@
 #include "broker/net/listener.h"
 
+#include <chrono>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-
-#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -51,10 +50,7 @@ absl::Status ListenFailure(const ListenOptions& options, const IoError& error) {
 }  // namespace
 
 Listener::Listener(ShardSet& shards, ConnectionLimits limits)
-    : shards_(shards),
-      limits_(limits),
-      acceptor_(shards[0].context()),
-      accepting_(shards[0]) {
+    : shards_(shards), limits_(limits), acceptor_(shards[0].context()), accepting_(shards[0]) {
   for (size_t i = 0; i < shards.size(); ++i) {
     connections_.push_back(std::make_unique<ShardConnections>(shards[i]));
   }
@@ -115,8 +111,7 @@ void Listener::Hand(tcp::socket socket, size_t shard_index) {
   TuneSocket(socket, peer.is_loopback);
   open_count_.fetch_add(1, std::memory_order_relaxed);
   auto serve = [this, shard_index, socket = std::move(socket), peer = std::move(peer)]() mutable {
-    connections_[shard_index]->tasks.Spawn(
-        Serve(std::move(socket), std::move(peer), shard_index));
+    connections_[shard_index]->tasks.Spawn(Serve(std::move(socket), std::move(peer), shard_index));
   };
   if (shards_[shard_index].is_current()) {
     serve();
@@ -127,10 +122,9 @@ void Listener::Hand(tcp::socket socket, size_t shard_index) {
 
 awaitable<void> Listener::Serve(tcp::socket socket, Peer peer, size_t shard_index) {
   ShardConnections& here = *connections_[shard_index];
-  Connection::Environment environment{shards_[shard_index], here.buffers,
-                                      *handlers_[shard_index], limits_};
-  auto connection =
-      std::make_shared<Connection>(environment, std::move(socket), std::move(peer));
+  Connection::Environment environment{shards_[shard_index], here.buffers, *handlers_[shard_index],
+                                      limits_};
+  auto connection = std::make_shared<Connection>(environment, std::move(socket), std::move(peer));
   here.open.insert(connection.get());
   co_await connection->Serve();
   here.open.erase(connection.get());

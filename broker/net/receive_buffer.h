@@ -27,7 +27,7 @@ class BufferPool {
   void Give(Block block);
 
  private:
-  static constexpr size_t kClasses = 8;       // 16 KiB ... 2 MiB; larger blocks are not kept
+  static constexpr size_t kClasses = 8;             // 16 KiB ... 2 MiB; larger blocks are not kept
   static constexpr size_t kKeptBytesMax = 8 << 20;  // per class
 
   static size_t ClassOf(size_t bytes);

@@ -16,8 +16,7 @@ constexpr int64_t kUnsyncedBytesMax = 64 << 20;
 
 }  // namespace
 
-Partition::Partition(Environment environment, PartitionName name,
-                     std::unique_ptr<storage::Log> log)
+Partition::Partition(Environment environment, PartitionName name, std::unique_ptr<storage::Log> log)
     : environment_(std::move(environment)),
       name_(std::move(name)),
       log_(std::move(log)),
@@ -42,8 +41,7 @@ awaitable<AppendOutcome> Partition::Append(std::span<std::byte> batch, AppendReq
   for (;;) {
     std::optional<AppendOutcome> appended = TryAppend(batch, request);
     if (appended.has_value()) co_return *std::move(appended);
-    ErrorCode error =
-        co_await MakeWritable(static_cast<int64_t>(batch.size()), request.now);
+    ErrorCode error = co_await MakeWritable(static_cast<int64_t>(batch.size()), request.now);
     if (error != ErrorCode::kNone) co_return AppendOutcome{.error = error};
   }
 }
@@ -108,9 +106,13 @@ awaitable<ErrorCode> Partition::MakeWritable(int64_t bytes, TimestampMs now) {
   while (blocked_) co_await writable_.Wait();
   if (failure_ != ErrorCode::kNone) co_return failure_;
   if (!needs_repair_ && !log_->NeedsRoll(bytes, now)) co_return ErrorCode::kNone;
+  co_return co_await RunBlocking(needs_repair_ ? log_->RepairTail() : log_->Roll(now));
+}
+
+// A roll or a repair: appends wait until it is done.
+awaitable<ErrorCode> Partition::RunBlocking(storage::DiskJob job) {
   auto self = shared_from_this();
   blocked_ = true;
-  storage::DiskJob job = needs_repair_ ? log_->RepairTail() : log_->Roll(now);
   absl::Status status = co_await environment_.disk_pool.Run(std::move(job.run));
   blocked_ = false;
   if (status.ok()) {
@@ -180,6 +182,7 @@ awaitable<void> Partition::Maintain(TimestampMs now) {
   if (maintaining_ || failure_ != ErrorCode::kNone) co_return;
   auto self = shared_from_this();
   log_->ExpireProducers(now);
+  co_await RollIfExpired(now);
   auto job = log_->DeleteOldSegments(now, replica_.high_watermark());
   if (!job.has_value()) co_return;
   maintaining_ = true;
@@ -190,21 +193,32 @@ awaitable<void> Partition::Maintain(TimestampMs now) {
     spdlog::info("{}-{}: old segments deleted, the log now starts at {}", name_.topic,
                  name_.index.value(), log_->log_start_offset().value());
   } else {
-    spdlog::error("{}-{}: old segments could not be deleted: {}", name_.topic,
-                  name_.index.value(), status.ToString());
+    spdlog::error("{}-{}: old segments could not be deleted: {}", name_.topic, name_.index.value(),
+                  status.ToString());
   }
   quiet_.Notify();
+}
+
+// An active segment goes, too, when all of it has expired: a new one is begun first.
+awaitable<void> Partition::RollIfExpired(TimestampMs now) {
+  while (blocked_) co_await writable_.Wait();
+  if (failure_ != ErrorCode::kNone || needs_repair_ || !log_->ActiveExpired(now)) co_return;
+  ErrorCode error = co_await RunBlocking(log_->Roll(now));
+  if (error != ErrorCode::kNone) {
+    spdlog::error("{}-{}: the expired segment was not rolled: {}", name_.topic, name_.index.value(),
+                  ErrorName(error));
+  }
 }
 
 awaitable<absl::Status> Partition::Close(bool keep) {
   auto self = shared_from_this();
   bool disk_failed = failure_ == ErrorCode::kKafkaStorageError;
-  failure_ = ErrorCode::kUnknownTopicOrPartition;
-  if (keep) failure_ = ErrorCode::kNotLeaderOrFollower;
-  waiters_.FailAll(failure_);
+  failure_ = keep ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kUnknownTopicOrPartition;
+  // A sync in flight still answers those who wait for it.
   while (blocked_ || preallocating_ || writing_back_ || maintaining_ || !flusher_.idle()) {
     co_await quiet_.Wait();
   }
+  waiters_.FailAll(failure_);
   if (!keep || disk_failed) co_return absl::OkStatus();
   co_return co_await environment_.disk_pool.Run([log = log_.get()] { return log->Close(); });
 }

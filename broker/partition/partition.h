@@ -110,6 +110,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void StartBackgroundWork();
   void Submit(storage::DiskJob job, bool& in_flight);
   awaitable<ErrorCode> MakeWritable(int64_t bytes, TimestampMs now);
+  awaitable<ErrorCode> RunBlocking(storage::DiskJob job);
+  awaitable<void> RollIfExpired(TimestampMs now);
   void OnFlushed(const absl::Status& status);
   void OnDiskFailure(const absl::Status& status);
 

@@ -1,6 +1,6 @@
 // A few threads for calls that may block on a disk: sync, open, unlink, cold reads, recovery.
 //
-// Threading: Submit and Run may be called on any shard. Jobs start in the order of their submission.
+// Threading: Submit and Run may be called on any shard. Jobs start in the order of submission.
 // The queue is bounded by its callers: every log has at most one job of each kind in flight.
 // Lifetime: the destructor finishes what was submitted; shards must still run until then.
 #pragma once

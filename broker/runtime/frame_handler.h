@@ -24,8 +24,7 @@ class FrameHandler {
   // `frame` is one request without its length; it may be changed in place and is valid until the
   // coroutine ends. The next frame of the connection is handled after that; the slot may be filled
   // later still. Called on the connection's shard.
-  virtual awaitable<void> Handle(std::span<std::byte> frame, AnswerSlot slot,
-                                 const Peer& peer) = 0;
+  virtual awaitable<void> Handle(std::span<std::byte> frame, AnswerSlot slot, const Peer& peer) = 0;
 };
 
 }  // namespace millrace

@@ -1,8 +1,7 @@
 #include "broker/runtime/random.h"
 
-#include <sys/random.h>
-
 #include <cstring>
+#include <sys/random.h>
 
 #include "proto/invariant.h"
 

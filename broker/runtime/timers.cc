@@ -44,11 +44,17 @@ void Timers::Unlink(Timer& timer) {
   timer.timers_ = nullptr;
   timer.previous_ = timer.next_ = nullptr;
   --size_;
+  // Nobody waits: the loop may end.
+  if (size_ == 0 && alarm_tick_.has_value()) {
+    alarm_tick_.reset();
+    alarm_.cancel();
+  }
 }
 
 void Timers::SetAlarm(int64_t tick) {
   alarm_tick_ = tick;
-  alarm_.expires_at(std::chrono::steady_clock::time_point(std::chrono::milliseconds(tick * kTickMs)));
+  alarm_.expires_at(
+      std::chrono::steady_clock::time_point(std::chrono::milliseconds(tick * kTickMs)));
   alarm_.async_wait([this](IoError error) {
     if (!error) OnAlarm();
   });

@@ -81,7 +81,22 @@ PartitionHost::PartitionHost(Environment environment)
     : environment_(environment),
       maintenance_timer_(environment.shard.context()),
       checkpoint_timer_(environment.shard.context()),
-      tasks_(environment.shard) {}
+      tasks_(environment.shard) {
+  for (const storage::FoundPartition& found : environment_.data_directory.partitions()) {
+    if (!found.fault.empty()) spdlog::error("{}: {}", found.path, found.fault);
+    found_[storage::FormatPartitionDirectory(found.topic, found.partition)] = &found;
+  }
+}
+
+// Another topic's checkpoints say nothing about this one, though it has the same name.
+storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
+                                              PartitionIndex index) const {
+  auto known = found_.find(storage::FormatPartitionDirectory(topic.name, index));
+  if (known == found_.end() || known->second->topic_id != topic.id) return {};
+  return {.clean = environment_.data_directory.was_clean(),
+          .recovery_point = known->second->recovery_point,
+          .log_start_offset = known->second->log_start_offset};
+}
 
 awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic) {
   absl::Status first_failure;
@@ -99,17 +114,10 @@ awaitable<void> PartitionHost::OpenOne(core::ClusterImage::TopicPtr topic, Parti
                                        absl::Status& first_failure) {
   std::string directory = environment_.data_directory.PathOf(topic->name, index);
   TopicSettings settings = MakeTopicSettings(environment_.properties, topic->configs);
-  storage::OpenOptions how;
-  for (const storage::FoundPartition& found : environment_.data_directory.partitions()) {
-    if (found.topic != topic->name || found.partition != index) continue;
-    how = {.clean = environment_.data_directory.was_clean(),
-           .recovery_point = found.recovery_point,
-           .log_start_offset = found.log_start_offset};
-  }
+  storage::OpenOptions how = HowToOpen(*topic, index);
   std::unique_ptr<storage::Log> log;
-  absl::Status status = co_await environment_.disk_pool.Run([&] {
-    return OpenLog(environment_.file_system, directory, topic->id, settings, how, log);
-  });
+  absl::Status status = co_await environment_.disk_pool.Run(
+      [&] { return OpenLog(environment_.file_system, directory, topic->id, settings, how, log); });
   if (!status.ok()) {
     spdlog::error("{} is offline: {}", directory, status.ToString());
     if (first_failure.ok()) first_failure = status;
@@ -122,12 +130,11 @@ awaitable<void> PartitionHost::OpenOne(core::ClusterImage::TopicPtr topic, Parti
 
 // On the partition's shard.
 awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSettings settings,
-                                             std::unique_ptr<storage::Log> log) {
+                                     std::unique_ptr<storage::Log> log) {
   Shard& shard = Shard::Current();
   PartitionKey key{name.topic_id, name.index};
   partition::Environment environment{
-      shard, environment_.disk_pool,
-      [this](const absl::Status& status) {
+      shard, environment_.disk_pool, [this](const absl::Status& status) {
         environment_.shard.Post([this, status] { OnDiskFailure(status); });
       }};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
@@ -144,10 +151,12 @@ awaitable<void> PartitionHost::Delete(core::ClusterImage::TopicPtr topic) {
   for (size_t p = 0; p < topic->partitions.size(); ++p) {
     co_await DeleteOne(topic, PartitionIndex(static_cast<int32_t>(p)));
   }
+  absl::Status written = co_await WriteCheckpoints();
+  if (!written.ok()) spdlog::error("checkpoints not written: {}", written.ToString());
 }
 
-awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic,
-                                         PartitionIndex index) {
+awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic, PartitionIndex index) {
+  found_.erase(storage::FormatPartitionDirectory(topic->name, index));
   PartitionKey key{topic->id, index};
   Shard& shard = environment_.table.ShardOf(key);
   std::shared_ptr<Partition> hosted = co_await shard.Run(Take(key));
@@ -155,9 +164,9 @@ awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic,
   absl::Status closed = co_await shard.Run(hosted->Close(false));
   if (!closed.ok()) spdlog::warn("{}: {}", topic->name, closed.ToString());
   std::string from = environment_.data_directory.PathOf(topic->name, index);
-  std::string to = fmt::format(
-      "{}/{}", environment_.data_directory.path(),
-      storage::FormatDeletedDirectory(topic->name, index, FreshRandomBytes()));
+  std::string to =
+      fmt::format("{}/{}", environment_.data_directory.path(),
+                  storage::FormatDeletedDirectory(topic->name, index, FreshRandomBytes()));
   storage::FileSystem& fs = environment_.file_system;
   absl::Status renamed = co_await environment_.disk_pool.Run([&] { return fs.Rename(from, to); });
   if (!renamed.ok()) {
@@ -223,7 +232,9 @@ void PartitionHost::OnDiskFailure(const absl::Status& /*status*/) {
   }
 }
 
-void PartitionHost::StartMaintenance() {
+awaitable<absl::Status> PartitionHost::StartMaintenance() {
+  absl::Status written = co_await WriteCheckpoints();
+  if (!written.ok()) co_return written;
   for (const std::string& leftover : environment_.data_directory.leftovers()) {
     storage::FileSystem& fs = environment_.file_system;
     environment_.disk_pool.Submit(
@@ -234,6 +245,7 @@ void PartitionHost::StartMaintenance() {
   }
   tasks_.Spawn(MaintainLoop());
   tasks_.Spawn(CheckpointLoop());
+  co_return absl::OkStatus();
 }
 
 awaitable<void> PartitionHost::StopMaintenance() {

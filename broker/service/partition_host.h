@@ -37,13 +37,15 @@ class PartitionHost {
 
   // Opens every partition of the topic that this broker has a replica of.
   awaitable<absl::Status> Open(core::ClusterImage::TopicPtr topic);
-  // Closes them and removes their files, the slow part in the background.
+  // Closes them and removes their files, the slow part in the background. Their checkpoints go,
+  // too: a later topic of the same name starts anew.
   awaitable<void> Delete(core::ClusterImage::TopicPtr topic);
   // Syncs and closes all, writes the checkpoints. OK: the data directory may be marked clean.
   awaitable<absl::Status> CloseAll();
 
-  // Starts retention and checkpoints, each in its interval, until StopMaintenance.
-  void StartMaintenance();
+  // Writes the checkpoints of what was opened, then starts retention and checkpoints, each in its
+  // interval, until StopMaintenance.
+  awaitable<absl::Status> StartMaintenance();
   awaitable<void> StopMaintenance();
 
  private:
@@ -51,7 +53,7 @@ class PartitionHost {
                           absl::Status& first_failure);
   awaitable<void> DeleteOne(core::ClusterImage::TopicPtr topic, PartitionIndex index);
   awaitable<void> Adopt(partition::PartitionName name, TopicSettings settings,
-                                std::unique_ptr<storage::Log> log);
+                        std::unique_ptr<storage::Log> log);
   awaitable<std::shared_ptr<partition::Partition>> Take(partition::PartitionKey key);
   awaitable<void> MaintainLoop();
   awaitable<void> CheckpointLoop();
@@ -61,7 +63,12 @@ class PartitionHost {
   void OnDiskFailure(const absl::Status& status);
   awaitable<bool> Sleep(asio::steady_timer& timer, int64_t ms);
 
+  // What is known of a partition's log before it is opened.
+  storage::OpenOptions HowToOpen(const core::TopicImage& topic, PartitionIndex index) const;
+
   Environment environment_;
+  // By directory name, as they were when the broker started.
+  absl::flat_hash_map<std::string, const storage::FoundPartition*> found_;
   bool stopping_ = false;
   asio::steady_timer maintenance_timer_;
   asio::steady_timer checkpoint_timer_;

@@ -44,12 +44,11 @@ core::ClusterImage::TopicPtr Decode(std::string name, const std::string& bytes,
   internal::TopicValue value;
   auto topic = std::make_shared<core::TopicImage>();
   bool is_whole = value.ParseFromString(bytes) &&
-                  value.topic_id().size() == topic->id.bytes.size() &&
-                  value.partitions_size() > 0;
+                  value.topic_id().size() == topic->id.bytes.size() && value.partitions_size() > 0;
   if (!is_whole) return nullptr;
   topic->name = std::move(name);
-  std::copy_n(reinterpret_cast<const std::byte*>(value.topic_id().data()),
-              topic->id.bytes.size(), topic->id.bytes.begin());
+  std::copy_n(reinterpret_cast<const std::byte*>(value.topic_id().data()), topic->id.bytes.size(),
+              topic->id.bytes.begin());
   topic->is_internal = value.internal();
   for (const internal::PartitionValue& entry : value.partitions()) {
     core::PartitionImage& partition = topic->partitions.emplace_back();
@@ -59,8 +58,7 @@ core::ClusterImage::TopicPtr Decode(std::string name, const std::string& bytes,
     for (int32_t id : entry.isr()) partition.isr.emplace_back(id);
   }
   topic->configs = {value.configs().begin(), value.configs().end()};
-  topic->min_insync_replicas =
-      MakeTopicSettings(properties, topic->configs).min_insync_replicas;
+  topic->min_insync_replicas = MakeTopicSettings(properties, topic->configs).min_insync_replicas;
   return topic;
 }
 
@@ -172,9 +170,9 @@ std::optional<TopicOutcome> TopicService::RefusedNumbers(const NewTopic& topic) 
   }
   int32_t partitions = topic.partitions.value_or(1);
   if (partitions < 1 || partitions > kPartitionsMax) {
-    return Refused(ErrorCode::kInvalidPartitions,
-                   fmt::format("a topic has 1 to {} partitions, not {}", kPartitionsMax,
-                               partitions));
+    return Refused(
+        ErrorCode::kInvalidPartitions,
+        fmt::format("a topic has 1 to {} partitions, not {}", kPartitionsMax, partitions));
   }
   int64_t replication = topic.replication_factor.value_or(
       static_cast<int16_t>(environment_.properties.Integer("default.replication.factor")));

@@ -1,5 +1,5 @@
-// Topics: creates and deletes them through the metadata store, follows its changes, opens and closes
-// their partitions on this broker, and publishes the cluster image.
+// Topics: creates and deletes them through the metadata store, follows its changes, opens and
+// closes their partitions on this broker, and publishes the cluster image.
 //
 // Threading: Create, Delete and Maintain may be called on any shard; the rest lives on the store's.
 // A topic becomes visible in the image after its partitions are open, so a handler that finds a
@@ -82,7 +82,7 @@ class TopicService {
   std::deque<metadata::Change> changes_;
   metadata::Revision applied_{0};
   bool stopping_ = false;
-  Signal arrived_;    // changes_ grew, or stopping_
+  Signal arrived_;  // changes_ grew, or stopping_
   Signal applied_signal_;
   TaskGroup tasks_;
 };

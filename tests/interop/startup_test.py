@@ -90,7 +90,7 @@ class RefusalTest(support.BrokerTest):
         for address in ("127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:port", ":"):
             with self.subTest(address=address):
                 self.refused("--data-dir", self.path("data"), "--listen", address,
-                             says=["listen"])
+                             says=[f"'{address}'"])
 
     def test_a_configuration_file_that_is_not_there(self):
         self.refused(*self.here(), "--config", self.path("none.properties"),

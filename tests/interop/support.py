@@ -56,6 +56,7 @@ class Broker:
         self.settings = dict(settings or {})
         self.port = free_port()
         self.process = None
+        self._output_start = 0  # where the present process's output begins
 
     @property
     def address(self):
@@ -69,27 +70,27 @@ class Broker:
 
     def start(self):
         with open(self.output_path, "ab") as output:
+            self._output_start = output.tell()
             self.process = subprocess.Popen(self.command(), stdout=output, stderr=output,
                                             stdin=subprocess.DEVNULL)
-        wait_until(self._accepts, f"a broker on {self.address}\n{self.output()}", START_SECONDS_MAX)
+        wait_until(self._started, f"a broker on {self.address}", START_SECONDS_MAX)
         return self
 
-    def _accepts(self):
+    def _started(self):
         if self.process.poll() is not None:
             raise AssertionError(f"the broker ended with {self.process.returncode}:\n"
                                  f"{self.output()}")
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-            return True
-        except OSError:
-            return False
+        return self.accepts()
+
+    def accepts(self):
+        """Whether it has printed its one line, which it does when it serves."""
+        return f"listening on {self.address}" in self.output()
 
     def output(self):
-        try:
-            with open(self.output_path, encoding="utf-8", errors="replace") as file:
-                return file.read()[-8000:]
-        except OSError:
-            return ""
+        """What the present process has printed."""
+        with open(self.output_path, encoding="utf-8", errors="replace") as file:
+            file.seek(self._output_start)
+            return file.read()
 
     def kill9(self):
         """Kills the process as a crash would, and waits until it is gone."""
@@ -99,7 +100,12 @@ class Broker:
     def stop(self, how=signal.SIGTERM):
         """Asks the process to end; returns its exit code."""
         self.process.send_signal(how)
-        return self.process.wait(timeout=STOP_SECONDS_MAX)
+        try:
+            return self.process.wait(timeout=STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill9()
+            raise AssertionError(f"no end {STOP_SECONDS_MAX} s after {how.name}:\n"
+                                 f"{self.output()}") from None
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
@@ -140,6 +146,13 @@ class KafkaBroker(Broker):
                             "bWlsbHJhY2UtaW50ZXJvcA", "-c", properties], check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return [*java, "kafka.Kafka", properties]
+
+    def accepts(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+        except OSError:
+            return False
 
 
 class BrokerTest(unittest.TestCase):

@@ -275,6 +275,24 @@ TEST_CASE("log: a failed roll changes nothing and can be tried again") {
   CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a"}, {"b"}, {"c"}});
 }
 
+TEST_CASE("log: what a failed append left behind is cut by a roll too") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs);
+  AppendOk(*log, {{"a"}});
+  fs.Inject({.operation = Operation::kWrite,
+             .status = absl::InternalError("EIO"),
+             .path_contains = ".log",
+             .written_prefix = 30});
+  auto batch = MakeBatch({{"b"}});
+  REQUIRE_FALSE(AppendTo(*log, batch).ok());
+  RunJob(log->Roll(kNow));
+  RunJob(log->RepairTail());
+  AppendOk(*log, {{"c"}});
+  log.reset();
+  fs.KillProcess();
+  CHECK(ReadAll(*Open(fs), Offset(0)) == std::vector<TestRecord>{{"a"}, {"c"}});
+}
+
 TEST_CASE("log: space is reserved in growing steps, never beyond the segment's size") {
   auto fs = MakeLogDisk();
   auto log = Open(fs, {.segment_bytes = 4 << 20, .preallocate_step_bytes = 2 << 20});
@@ -294,6 +312,12 @@ TEST_CASE("log: space is reserved in growing steps, never beyond the segment's s
   CHECK(steps >= 2);
   CHECK(fs.used_bytes() <= 4 << 20);
   CHECK(log->size_bytes() > 3 << 20);
+  // Cutting the tail gives reserved space back.
+  log->SetOptions({.segment_bytes = 8 << 20, .preallocate_step_bytes = 2 << 20});
+  RunJob(*log->Preallocate());
+  RunJob(log->RepairTail());
+  const auto again = log->Preallocate();
+  CHECK(again.has_value());
 }
 
 TEST_CASE("log: early write-back covers each byte once, and only when there is much") {

@@ -96,7 +96,9 @@ TEST_CASE("recovery: a bad batch below the recovery point is refused, nothing is
   WriteLog(fs, 8);
   fs.FlipBit(Path(0, ".log"), 300, 3);
   const auto before = Snapshot(fs);
-  CHECK(absl::IsDataLoss(TryOpen(fs, {.recovery_point = Offset(8)}).status()));
+  const absl::Status status = TryOpen(fs, {.recovery_point = Offset(8)}).status();
+  CHECK(absl::IsDataLoss(status));
+  CHECK_THAT(status.ToString(), Catch::Contains("below the recovery point 8"));
   CHECK(Snapshot(fs) == before);
 }
 
@@ -277,6 +279,27 @@ TEST_CASE("recovery: only segments from the recovery point on are read again") {
   CHECK(ReadAll(*log, Offset(0)) == Records(40));
 }
 
+TEST_CASE("recovery: indexes of a segment that was rolled but not sealed are made durable") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs);
+  // The seventh batch has an index entry, so that the seal has nothing to add.
+  for (const TestRecord& record : Records(7)) AppendOk(*log, {record});
+  log.reset();
+  fs.KillProcess();
+  log = Open(fs);
+  const Offset recovery_point = log->recovery_point();
+  REQUIRE(recovery_point == Offset(7));
+  RunJob(log->Roll(kNow));
+  log.reset();
+  fs.KillProcess();
+  log = Open(fs, {.recovery_point = recovery_point});
+  REQUIRE(log->Close().ok());
+  log.reset();
+  fs.Crash();
+  log = Open(fs, {.clean = true, .recovery_point = recovery_point});
+  CHECK(log->recovery_report().rebuilt_indexes == 0);
+}
+
 TEST_CASE("recovery: a clean start with a torn tail cuts it all the same") {
   auto fs = MakeLogDisk();
   WriteLog(fs, 5);
@@ -342,6 +365,23 @@ TEST_CASE("recovery: producers and leader epochs come back without snapshot and 
   CHECK(result->base_offset == Offset(37));
   CHECK(*ReadWholeFile(fs, std::string(kLogDirectory) + "/" + std::string(kLeaderEpochFile)) ==
         "0\n4\n0 0\n1 10\n2 20\n3 30\n");
+}
+
+TEST_CASE("recovery: a leader epoch whose records were lost is forgotten") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs);
+  AppendOk(*log, {{"kept"}});
+  RunJob(log->Flush());
+  auto batch = MakeBatch({{"lost"}});
+  REQUIRE(AppendTo(*log, batch, kNow, LeaderEpoch(1)).ok());
+  fs.Inject({.operation = Operation::kSync,
+             .status = absl::InternalError("EIO"),
+             .path_contains = ".log"});
+  CHECK_FALSE(log->Flush().run().ok());
+  fs.Crash();
+  log = Open(fs);
+  CHECK(log->log_end() == Offset(1));
+  CHECK(log->latest_epoch() == LeaderEpoch(0));
 }
 
 TEST_CASE("recovery: a producer's batches that were cut are forgotten") {

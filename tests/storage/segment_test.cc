@@ -115,6 +115,22 @@ TEST_CASE("segment: every offset is found, before and after the seal, with any i
   CheckLocate(segment, positions);
 }
 
+TEST_CASE("segment: a batch has an index entry when more than the interval came before it") {
+  auto fs = MakeLogDisk();
+  const auto batch_bytes = static_cast<int64_t>(MakeBatch({{"a"}, {"b"}, {"c"}}).size());
+  const int64_t shorter = GENERATE(0, 1);
+  Segment segment =
+      NewSegment(fs, {.index_bytes_max = 4000, .index_interval_bytes = 2 * batch_bytes - shorter});
+  for (int i = 0; i < 7; ++i) {
+    const auto batch = MakeBatch({{"a"}, {"b"}, {"c"}}, {.base_offset = segment.next_offset()});
+    REQUIRE(segment.Append(batch).ok());
+  }
+  REQUIRE(segment.Seal().Run().ok());
+  const auto entries = OffsetIndex::UsableEntries(*segment.files().index, kBase, 1'000'000);
+  CHECK((*entries)->entries == (shorter == 0 ? 2 : 3));
+  CHECK((*entries)->last->position == 6 * batch_bytes);
+}
+
 TEST_CASE("segment: an index that is full stops growing and look-ups still work") {
   auto fs = MakeLogDisk();
   Segment segment = NewSegment(fs, {.index_bytes_max = 48, .index_interval_bytes = 0});

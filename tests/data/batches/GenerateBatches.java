@@ -29,7 +29,8 @@ public class GenerateBatches {
         return text == null ? null : text.getBytes(StandardCharsets.UTF_8);
     }
 
-    private static SimpleRecord record(long timestamp, String key, String value, Header... headers) {
+    private static SimpleRecord record(
+            long timestamp, String key, String value, Header... headers) {
         return new SimpleRecord(timestamp, text(key), text(value), headers);
     }
 
