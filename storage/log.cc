@@ -110,9 +110,9 @@ absl::StatusOr<AppendResult> Log::Append(std::span<std::byte> batch, const Appen
   return result;
 }
 
-std::optional<AppendResult> Log::Refusal(std::span<const std::byte> batch,
+std::optional<AppendResult> Log::Refusal(std::span<std::byte> batch,
                                          const AppendOptions& options) const {
-  if (auto fault = record::CheckBatch(batch, CheckOptionsOf(options_, options.now))) {
+  if (auto fault = record::AdmitBatch(batch, CheckOptionsOf(options_, options.now))) {
     return Refuse(fault->error, std::move(fault->message));
   }
   if (const auto size = static_cast<int64_t>(batch.size()); size > options_.segment_bytes) {

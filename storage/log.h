@@ -201,7 +201,7 @@ class Log {
       TimestampMs now);
 
   // Append (log.cc).
-  std::optional<AppendResult> Refusal(std::span<const std::byte> batch,
+  std::optional<AppendResult> Refusal(std::span<std::byte> batch,
                                       const AppendOptions& options) const;
   void OnAppended(const record::BatchView& batch, const AppendOptions& options);
   Segment& active() { return *segments_.back(); }
