@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 INTEROP_DIR = os.environ.get("MILLRACE_INTEROP_DIR", os.path.join(ROOT, "build", "interop"))
 MILLRACE = os.environ.get("MILLRACE_BIN", os.path.join(ROOT, "build", "release", "bin", "millrace"))
+SHARDS = os.environ.get("MILLRACE_SHARDS", "1")
 VENV_DIR = os.path.join(INTEROP_DIR, "venv")
 JAVA_DIR = os.path.join(INTEROP_DIR, "java")
 JAVA_CLASS_PATH = os.path.join(JAVA_DIR, "classes") + ":" + os.path.join(JAVA_DIR, "libs", "*")
@@ -64,6 +65,7 @@ class Broker:
 
     def command(self):
         command = [MILLRACE, "serve", "--data-dir", self.data_dir, "--listen", self.address]
+        command += ["--set", f"num.shards={SHARDS}"]
         for name, value in self.settings.items():
             command += ["--set", f"{name}={value}"]
         return command
