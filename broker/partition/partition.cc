@@ -85,7 +85,7 @@ void Partition::StartBackgroundWork() {
     auto job = log_->EarlyWriteBack();
     if (job.has_value()) Submit(*std::move(job), writing_back_);
   }
-  if (log_->undurable_bytes() >= kUnsyncedBytesMax) flusher_.Want();
+  if (log_->undurable_bytes() >= kUnsyncedBytesMax && flusher_.idle()) flusher_.Want();
 }
 
 // Preallocation and early write-back only make things faster: a failure shows at the next append or

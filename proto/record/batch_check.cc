@@ -10,6 +10,7 @@
 #include "proto/record/batch_layout.h"
 #include "proto/record/record_check.h"
 #include "proto/record/record_reader.h"
+#include "proto/record/sound_walk.h"
 
 namespace millrace::record {
 namespace {
@@ -190,9 +191,35 @@ Fault CheckHeader(Bytes bytes, const CheckOptions& options) {
   return CheckProducer(batch);
 }
 
+// The largest timestamp of records that are all sound and of the usual shape; none: look closer.
+std::optional<TimestampMs> CheckUsualRecords(BatchView batch, Bytes block,
+                                             const CheckOptions& options) {
+  const int32_t count = batch.record_count();
+  if (batch.has_log_append_time() || batch.last_offset_delta() != count - 1) return std::nullopt;
+  const auto deltas = WalkSound(block, count, options.require_keys);
+  if (!deltas.has_value()) return std::nullopt;
+  int64_t last = 0;
+  int64_t min = 0;
+  int64_t max = 0;
+  const int64_t base = batch.base_timestamp().value();
+  if (__builtin_add_overflow(batch.base_offset().value(), int64_t{count}, &last) ||
+      __builtin_add_overflow(base, deltas->min, &min) ||
+      __builtin_add_overflow(base, deltas->max, &max)) {
+    return std::nullopt;
+  }
+  if (options.timestamp_min.has_value() && TimestampMs(min) < *options.timestamp_min) {
+    return std::nullopt;
+  }
+  if (options.timestamp_max.has_value() && TimestampMs(max) > *options.timestamp_max) {
+    return std::nullopt;
+  }
+  return TimestampMs(max);
+}
+
 }  // namespace
 
 RecordsCheck CheckRecords(BatchView batch, Bytes block, const CheckOptions& options) {
+  if (const auto max = CheckUsualRecords(batch, block, options)) return {std::nullopt, *max};
   RecordReader reader(batch, block);
   TimestampMs max_timestamp(std::numeric_limits<int64_t>::min());
   while (const std::optional<RecordView> record = reader.Next()) {
