@@ -239,6 +239,13 @@ absl::Status Recovery::RemoveStrays() {
 absl::StatusOr<RecoveredLog> RecoverLog(FileSystem& fs, const std::string& directory,
                                         const LogOptions& options, const OpenOptions& how) {
   if (absl::Status status = fs.CreateDirectories(directory); !status.ok()) return status;
+  // What is in the log is only as durable as the name of its directory, which this broker, or one
+  // that was killed before it synced, may just have made.
+  if (!how.clean) {
+    if (absl::Status status = fs.SyncDirectory(ParentDirectory(directory)); !status.ok()) {
+      return status;
+    }
+  }
   return Recovery(fs, directory, options, how).Run();
 }
 

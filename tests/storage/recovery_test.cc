@@ -208,6 +208,19 @@ TEST_CASE("recovery: what it keeps is durable, also when power is lost again at 
   CHECK(ReadAll(*Open(fs, {.recovery_point = Offset(30)}), Offset(0)) == Records(30));
 }
 
+TEST_CASE("recovery: the name of a new log's directory is durable before its records are") {
+  FaultFileSystem fs;
+  REQUIRE(fs.CreateDirectories("/data").ok());
+  fs.SyncAll();
+  auto log = Open(fs);
+  for (const TestRecord& record : Records(3)) AppendOk(*log, {record});
+  RunJob(log->Flush());
+  CHECK(log->durable_end() == Offset(3));
+  log.reset();
+  fs.Crash();
+  CHECK(ReadAll(*Open(fs), Offset(0)) == Records(3));
+}
+
 TEST_CASE("recovery: damaged and missing indexes give the same reads") {
   auto fs = MakeLogDisk();
   WriteLog(fs, 40);
