@@ -7,6 +7,20 @@ namespace {
 
 constexpr int16_t kBatchedSince = 4;
 constexpr std::string_view kNoCoordinator = "This broker has no coordinators.";
+constexpr std::string_view kNoTransactions = "This broker has no transactions.";
+
+struct Refusal {
+  ErrorCode error;
+  std::string_view message;
+};
+
+// A transactional producer must stop, not ask again: the error is fatal in every client.
+Refusal RefusalFor(wire::CoordinatorType type) {
+  if (type == wire::CoordinatorType::kTransaction) {
+    return {ErrorCode::kTransactionalIdAuthorizationFailed, kNoTransactions};
+  }
+  return {ErrorCode::kCoordinatorNotAvailable, kNoCoordinator};
+}
 
 }  // namespace
 
@@ -37,9 +51,10 @@ awaitable<void> HandleDescribeCluster(Context& context, wire::DescribeClusterReq
 awaitable<void> HandleFindCoordinator(Context& context, wire::FindCoordinatorRequest& request,
                                       AnswerSlot slot) {
   wire::FindCoordinatorResponse response;
+  const Refusal refusal = RefusalFor(request.key_type);
   if (context.version < kBatchedSince) {
-    response.error_code = ErrorCode::kCoordinatorNotAvailable;
-    response.error_message = kNoCoordinator;
+    response.error_code = refusal.error;
+    response.error_message = refusal.message;
     response.port = -1;
   }
   response.coordinators = context.arena().NewArray<wire::FindCoordinatorResponse::Coordinator>(
@@ -48,8 +63,8 @@ awaitable<void> HandleFindCoordinator(Context& context, wire::FindCoordinatorReq
     auto& coordinator = response.coordinators[i];
     coordinator.key = request.coordinator_keys[i];
     coordinator.port = -1;
-    coordinator.error_code = ErrorCode::kCoordinatorNotAvailable;
-    coordinator.error_message = kNoCoordinator;
+    coordinator.error_code = refusal.error;
+    coordinator.error_message = refusal.message;
   }
   Answer(context, slot, response);
   co_return;

@@ -1,7 +1,7 @@
-// The broker's configuration: the property table's values from a file, the environment and the
-// command line, later over earlier; and what they mean for the parts of the broker.
+// The broker's configuration: the property table's values from a file and the command line, later
+// over earlier; and what they mean for the parts of the broker.
 //
-// Pure but for ReadConfigFile. Faults name the property, its value and what would be right.
+// Pure. Faults name the property, its value and what would be right.
 #pragma once
 
 #include <cstdint>

@@ -158,6 +158,7 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "num.io.threads",
     "num.network.threads",
     "num.replica.alter.log.dirs.threads",
+    "num.recovery.threads.per.data.dir",
     "num.replica.fetchers",
     "offset.metadata.max.bytes",
     "offsets.commit.timeout.ms",

@@ -52,8 +52,6 @@ constexpr std::array kTable = std::to_array<Property>({
      "How often old segments are looked for."},
     {"log.flush.offset.checkpoint.interval.ms", kBroker, kInt, "60000", 0, kInt32Max, "", "",
      "How often recovery points are written."},
-    {"num.recovery.threads.per.data.dir", kBroker, kInt, "2", 1, kInt32Max, "", "",
-     "Logs that are recovered at the same time."},
     {"producer.id.expiration.ms", kBroker, kInt, "86400000", 1, kInt32Max, "", "",
      "How long a silent idempotent producer is remembered."},
     {"log.segment.bytes", kBroker, kInt, "1073741824", kMiB, kInt32Max, "", "",

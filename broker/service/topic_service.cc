@@ -19,6 +19,8 @@ namespace millrace::service {
 namespace {
 
 constexpr std::string_view kPrefix = "topics/";
+// Its first partition's directory is the metadata store's own.
+constexpr std::string_view kReservedName = "__millrace_metadata";
 // More in one topic is a slip of the hand, and would take the broker minutes.
 constexpr int32_t kPartitionsMax = 100'000;
 
@@ -149,6 +151,10 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
 std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
   std::optional<std::string> bad_name = InvalidTopicName(topic.name);
   if (bad_name.has_value()) return Refused(ErrorCode::kInvalidTopicException, *bad_name);
+  if (topic.name == kReservedName) {
+    return Refused(ErrorCode::kInvalidTopicException,
+                   fmt::format("'{}' is the broker's own name", kReservedName));
+  }
   if (environment_.view.current().FindTopic(topic.name) != nullptr) {
     return Refused(ErrorCode::kTopicAlreadyExists,
                    fmt::format("Topic '{}' already exists.", topic.name));

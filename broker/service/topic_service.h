@@ -1,7 +1,7 @@
 // Topics: creates and deletes them through the metadata store, follows its changes, opens and
 // closes their partitions on this broker, and publishes the cluster image.
 //
-// Threading: Create, Delete and Maintain may be called on any shard; the rest lives on the store's.
+// Threading: Create and Delete may be called on any shard; the rest lives on the store's.
 // A topic becomes visible in the image after its partitions are open, so a handler that finds a
 // topic but not its partition has met a failed log.
 // Lifetime: everything in Environment outlives the service; Stop before destroying it.

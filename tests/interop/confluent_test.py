@@ -51,6 +51,16 @@ class ConfluentTest(support.BrokerTest):
         Confluent.produce(self.broker, "nulls", sent)
         self.check("nulls", sent)
 
+    def test_a_transactional_producer_is_refused_at_once_and_for_good(self):
+        import confluent_kafka
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.broker.address,
+                                             "transactional.id": "transfers"})
+        with self.assertRaises(confluent_kafka.KafkaException) as raised:
+            producer.init_transactions(60)
+        error = raised.exception.args[0]
+        self.assertEqual(error.name(), "TRANSACTIONAL_ID_AUTHORIZATION_FAILED")
+        self.assertTrue(error.fatal())
+
     def test_acks(self):
         for acks in (0, 1, "all"):
             with self.subTest(acks=acks):
