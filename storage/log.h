@@ -102,11 +102,13 @@ struct ReadOptions {
 };
 
 // error is kOffsetOutOfRange when `from` is below the log start or beyond the log end. An empty
-// slice (size 0) means there is nothing below `limit` yet. A slice starts at the batch that holds
+// slice (size 0) means there is nothing below `limit` yet, or that the first batch is larger than
+// max_bytes and need not be sent. A slice starts at the batch that holds
 // `from`, lies within one segment, and may end inside a batch (at max_bytes), never beyond `limit`.
 struct ReadResult {
   ErrorCode error = ErrorCode::kNone;
   FileSlice slice;
+  int64_t first_batch_bytes = 0;  // of the batch that holds `from`, where the slice is not empty
 };
 
 struct TimestampedOffset {

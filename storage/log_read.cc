@@ -23,10 +23,13 @@ absl::StatusOr<ReadResult> Log::Read(const ReadOptions& options) const {
     const auto end = segment.PositionOfLimit(limit);
     if (!end.ok()) return end.status();
     const int64_t position = (*spot)->position;
-    const int64_t whole_batch = options.at_least_one_batch ? (*spot)->size : 0;
-    const int64_t wanted = std::max(options.max_bytes, whole_batch);
+    const int64_t first = (*spot)->size;
+    // Part of a batch alone is of no use, and clients take it for a broker that makes no progress.
+    if (first > options.max_bytes && !options.at_least_one_batch) return ReadResult{};
+    const int64_t wanted = std::max(options.max_bytes, first);
     const int64_t size = std::clamp<int64_t>(*end - position, 0, wanted);
-    return ReadResult{.slice = {.file = segment.files().log, .position = position, .size = size}};
+    return ReadResult{.slice = {.file = segment.files().log, .position = position, .size = size},
+                      .first_batch_bytes = first};
   }
   return ReadResult{};
 }

@@ -63,6 +63,7 @@ struct Context {
   wire::Arena& arena() const { return *arena_lease; }
   // The bytes of a view into the frame, to be changed in place.
   std::span<std::byte> Mutable(wire::Bytes view) const {
+    if (view.empty()) return {};  // of null bytes, too, which lie nowhere in the frame
     return frame.subspan(static_cast<size_t>(view.data() - frame.data()), view.size());
   }
 };

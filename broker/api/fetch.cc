@@ -10,44 +10,44 @@ namespace millrace::api {
 
 namespace {
 
-// Reads the partitions that live on the current shard, in order, within what is left of the
-// answer's size.
-void ReadHere(partition::PartitionTable& table, FetchCall& call, int64_t& total) {
+// Reads the partitions that live on the current shard, each as if it were the only one.
+void ReadHere(const Services& services, FetchCall& call) {
   const Shard& here = Shard::Current();
   for (FetchItem& item : call.items) {
-    if (item.key.topic.is_zero() || &table.ShardOf(item.key) != &here) continue;
-    partition::Partition* partition = table.On(here).Find(item.key);
+    if (item.key.topic.is_zero() || &services.partitions.ShardOf(item.key) != &here) continue;
+    partition::Partition* partition = services.partitions.On(here).Find(item.key);
     if (partition == nullptr) {
-      item.outcome.error = ErrorCode::kKafkaStorageError;
+      bool is_deleted = services.cluster.current().FindTopic(item.key.topic) == nullptr;
+      item.outcome = {.error = is_deleted ? ErrorCode::kUnknownTopicOrPartition
+                                          : ErrorCode::kKafkaStorageError};
       continue;
     }
     item.partition = partition->shared_from_this();
     partition::FetchRequest request = item.request;
-    request.max_bytes = std::min(request.max_bytes, std::max<int64_t>(call.bytes_max - total, 0));
-    request.at_least_one_batch = total == 0;
+    request.max_bytes = std::min(request.max_bytes, call.bytes_max);
+    request.at_least_one_batch = true;
     item.outcome = partition->Fetch(request);
-    total += item.outcome.slice.size;
   }
 }
 
-awaitable<void> ReadOn(partition::PartitionTable& table, FetchCall& call, int64_t& total) {
-  ReadHere(table, call, total);
+awaitable<void> ReadOn(const Services& services, FetchCall& call) {
+  ReadHere(services, call);
   co_return;
 }
 
-awaitable<void> ReadAll(partition::PartitionTable& table, FetchCall& call) {
-  int64_t total = 0;
-  ShardSet& shards = table.shards();
+awaitable<void> ReadAll(const Services& services, FetchCall& call) {
+  ShardSet& shards = services.partitions.shards();
   if (shards.size() == 1) {
-    ReadHere(table, call, total);
-    co_return;
+    ReadHere(services, call);
+  } else {
+    for (size_t i = 0; i < shards.size(); ++i) {
+      bool has_work = std::any_of(call.items.begin(), call.items.end(), [&](const auto& item) {
+        return !item.key.topic.is_zero() && &services.partitions.ShardOf(item.key) == &shards[i];
+      });
+      if (has_work) co_await shards[i].Run(ReadOn(services, call));
+    }
   }
-  for (size_t i = 0; i < shards.size(); ++i) {
-    bool has_work = std::any_of(call.items.begin(), call.items.end(), [&](const FetchItem& item) {
-      return !item.key.topic.is_zero() && &table.ShardOf(item.key) == &shards[i];
-    });
-    if (has_work) co_await shards[i].Run(ReadOn(table, call, total));
-  }
+  call.FitToSize();
 }
 
 void AnswerFetch(AnswerSlot& slot, FetchCall& call, const ArenaPool::Lease& arena,
@@ -58,8 +58,8 @@ void AnswerFetch(AnswerSlot& slot, FetchCall& call, const ArenaPool::Lease& aren
 }
 
 // Waits until there is enough to answer, or the time is over; a coroutine of its own.
-awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call,
-                                partition::PartitionTable& table, MonotonicMs deadline) {
+awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call, const Services& services,
+                                MonotonicMs deadline) {
   auto parking = std::make_shared<Parking>(Shard::Current());
   while (!call.IsSatisfied() && SteadyNow() < deadline) {
     parking->Clear();
@@ -69,7 +69,7 @@ awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call,
       parking->Add(item.partition, wanted);
     }
     co_await parking->Wait(Parking::Until::kFirst, deadline);
-    co_await ReadAll(table, call);
+    co_await ReadAll(services, call);
   }
   AnswerFetch(parked.slot, call, parked.arena, parked.correlation_id, parked.version);
 }
@@ -85,15 +85,14 @@ awaitable<void> HandleFetch(Context& context, wire::FetchRequest& request, Answe
     Answer(context, slot, response);
     co_return;
   }
-  partition::PartitionTable& table = context.services.partitions;
-  co_await ReadAll(table, call);
+  co_await ReadAll(context.services, call);
   if (request.max_wait_ms <= 0 || call.IsSatisfied()) {
     AnswerFetch(slot, call, context.arena_lease, context.correlation_id, context.version);
     co_return;
   }
   context.here.parked.Spawn(AnswerWhenReady(
       {std::move(context.arena_lease), std::move(slot), context.correlation_id, context.version},
-      std::move(call), table, SteadyNow() + request.max_wait_ms));
+      std::move(call), context.services, SteadyNow() + request.max_wait_ms));
 }
 
 }  // namespace millrace::api

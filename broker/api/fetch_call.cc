@@ -131,6 +131,18 @@ int64_t FetchCall::total_bytes() const {
   return total;
 }
 
+void FetchCall::FitToSize() {
+  int64_t total = 0;
+  for (FetchItem& item : items) {
+    storage::FileSlice& slice = item.outcome.slice;
+    int64_t room = std::min(bytes_max - total, item.request.max_bytes);
+    if (total > 0 && slice.size > 0) {
+      slice.size = item.outcome.first_batch_bytes > room ? 0 : std::min(slice.size, room);
+    }
+    total += slice.size;
+  }
+}
+
 bool FetchCall::has_error() const {
   return std::any_of(items.begin(), items.end(),
                      [](const FetchItem& item) { return item.outcome.error != ErrorCode::kNone; });

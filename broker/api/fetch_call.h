@@ -33,6 +33,9 @@ struct FetchCall {
 
   int64_t total_bytes() const;
   bool has_error() const;
+  // Cuts what was read to what the answer may hold, in the order in which it was asked for. The
+  // first batch of all stays whole, whatever its size; of the others none is sent in part only.
+  void FitToSize();
   // Whether there is nothing to wait for.
   bool IsSatisfied() const;
 };

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/api/handlers.h"
+#include "broker/runtime/printable.h"
 
 namespace millrace::api {
 
@@ -12,7 +13,7 @@ awaitable<void> HandleInitProducerId(Context& context, wire::InitProducerIdReque
     // Fatal in every client: nobody may use a transactional id here.
     response.error_code = ErrorCode::kTransactionalIdAuthorizationFailed;
     spdlog::warn("{}: transactional id '{}' refused: this broker has no transactions",
-                 context.peer.address, *request.transactional_id);
+                 context.peer.address, Printable(*request.transactional_id));
     Answer(context, slot, response);
     co_return;
   }

@@ -84,12 +84,23 @@ AnswerQueue::SendResult AnswerQueue::Send(int socket) {
       INVARIANT(end > sent_);
       result = SendBytes(socket, end, !files_.empty());
     }
-    if (result != SendResult::kDone) return result;
+    if (result != SendResult::kDone) {
+      DropSent();
+      return result;
+    }
   }
   out_.Clear();
   sent_ = 0;
   if (out_.capacity() > kKeptBytesMax) out_ = wire::ByteBuffer();
   return SendResult::kDone;
+}
+
+// A peer that reads steadily may never have everything: what it has got must not stay.
+void AnswerQueue::DropSent() {
+  if (sent_ < kKeptBytesMax || sent_ < out_.size() / 2) return;
+  out_.DropFront(sent_);
+  for (FilePart& part : files_) part.position -= sent_;
+  sent_ = 0;
 }
 
 AnswerQueue::SendResult AnswerQueue::SendBytes(int socket, size_t end, bool more) {

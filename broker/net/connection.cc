@@ -8,6 +8,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "broker/runtime/printable.h"
+
 namespace millrace::net {
 
 namespace {
@@ -141,7 +143,7 @@ void Connection::AfterAnswer() {
 
 void Connection::Abort(std::string_view reason) {
   if (closed_) return;
-  spdlog::warn("connection from {} closed: {}", peer_.address, reason);
+  spdlog::warn("connection from {} closed: {}", peer_.address, Printable(reason));
   Send();
   Close();
 }

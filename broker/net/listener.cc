@@ -126,12 +126,14 @@ awaitable<void> Listener::Serve(tcp::socket socket, Peer peer, size_t shard_inde
                                       limits_};
   auto connection = std::make_shared<Connection>(environment, std::move(socket), std::move(peer));
   here.open.insert(connection.get());
+  if (stopping_) connection->Drain();
   co_await connection->Serve();
   here.open.erase(connection.get());
   open_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 awaitable<void> Listener::StopTaking() {
+  stopping_ = true;
   IoError ignored;
   acceptor_.close(ignored);
   co_await accepting_.Join();

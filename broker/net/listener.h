@@ -68,6 +68,7 @@ class Listener {
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<ShardConnections>> connections_;
   std::atomic<size_t> open_count_ = 0;
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace millrace::net

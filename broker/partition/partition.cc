@@ -175,6 +175,7 @@ FetchOutcome Partition::Fetch(const FetchRequest& request) const {
   }
   outcome.error = read->error;
   outcome.slice = std::move(read->slice);
+  outcome.first_batch_bytes = read->first_batch_bytes;
   return outcome;
 }
 

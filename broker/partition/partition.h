@@ -68,6 +68,7 @@ struct FetchOutcome {
   Offset high_watermark;
   Offset log_start_offset;
   storage::FileSlice slice;
+  int64_t first_batch_bytes = 0;  // where the slice is not empty
 };
 
 class Partition : public std::enable_shared_from_this<Partition> {

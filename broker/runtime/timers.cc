@@ -64,7 +64,9 @@ void Timers::SetAlarm(int64_t tick) {
 void Timers::SetNextAlarm() {
   if (size_ == 0) return;
   for (int64_t tick = done_tick_ + 1;; ++tick) {
-    if (slots_[static_cast<size_t>(tick) % kSlots] != nullptr) return SetAlarm(tick);
+    if (slots_[static_cast<size_t>(tick) % kSlots] == nullptr) continue;
+    if (!alarm_tick_.has_value() || tick < *alarm_tick_) SetAlarm(tick);
+    return;
   }
 }
 
@@ -77,7 +79,7 @@ void Timers::OnAlarm() {
   for (int64_t tick = first; tick <= last; ++tick) {
     FireSlot(static_cast<size_t>(tick) % kSlots, now);
   }
-  if (!alarm_tick_.has_value()) SetNextAlarm();
+  SetNextAlarm();
 }
 
 // OnTimer may arm and cancel any timer, so the slot is looked through anew after each call. A timer

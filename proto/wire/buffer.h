@@ -31,6 +31,11 @@ class ByteBuffer {
   // Keeps the memory.
   void Clear() { size_ = 0; }
   void Shrink(size_t size) { size_ = size; }
+  // Forgets the first `count` bytes; the others move to the front.
+  void DropFront(size_t count) {
+    size_ -= count;
+    if (size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
+  }
 
  private:
   void Grow(size_t count) {

@@ -1,6 +1,7 @@
 #include "broker/core/properties.h"
 
-#include <algorithm>
+#include <set>
+#include <string_view>
 
 #include <catch2/catch.hpp>
 
@@ -95,10 +96,9 @@ TEST_CASE("properties: the table is sound") {
   }
 }
 
-TEST_CASE("properties: Kafka's other names are sorted and none is ours") {
+TEST_CASE("properties: Kafka's other names stand there once and none is ours") {
   auto names = KafkaOnlyPropertyNames();
-  CHECK(std::is_sorted(names.begin(), names.end()));
-  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+  CHECK(std::set<std::string_view>(names.begin(), names.end()).size() == names.size());
   for (std::string_view name : names) {
     INFO(name);
     CHECK(FindProperty(PropertyScope::kBroker, name) == nullptr);

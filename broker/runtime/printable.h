@@ -1,0 +1,13 @@
+// Text from outside, made safe for a line of the log: no line breaks, no control characters, not
+// endless.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+// Bytes that are not printable ASCII become \xNN; what is longer than 256 bytes is cut.
+std::string Printable(std::string_view text);
+
+}  // namespace millrace

@@ -1,0 +1,134 @@
+#include "broker/app/config.h"
+
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+namespace millrace {
+namespace {
+
+using Catch::Matchers::Contains;
+
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+bool Warns(const BrokerConfig& config, const std::string& what) {
+  return std::any_of(config.warnings.begin(), config.warnings.end(),
+                     [&](const auto& warning) { return warning.find(what) != std::string::npos; });
+}
+
+TEST_CASE("properties file: a line without a separator is refused with its number") {
+  auto values = ParsePropertiesFile("a=1\n\nnonsense\n");
+  REQUIRE_FALSE(values.ok());
+  CHECK_THAT(Message(values.status()), Contains("line 3") && Contains("nonsense"));
+}
+
+TEST_CASE("properties file: comments, blanks, both separators and continued lines") {
+  auto values = ParsePropertiesFile(
+      "# comment\n! another\r\n\n  a = 1 \r\nb:2\nc=x=y:z\nlong=one,\\\n   two\n  # not = "
+      "set\nempty=\n"
+      "last=end");
+  REQUIRE(values.ok());
+  std::vector<NameAndValue> expected{{"a", "1"},          {"b", "2"},    {"c", "x=y:z"},
+                                     {"long", "one,two"}, {"empty", ""}, {"last", "end"}};
+  CHECK(*values == expected);
+  CHECK(ParsePropertiesFile("")->empty());
+}
+
+TEST_CASE("properties file: a backslash at the very end continues nothing") {
+  auto values = ParsePropertiesFile("a=1\\");
+  REQUIRE(values.ok());
+  CHECK(*values == std::vector<NameAndValue>{{"a", "1"}});
+}
+
+TEST_CASE("endpoint: what has no port, or a wrong one, is refused") {
+  for (const char* wrong : {"", "host", "host:", "host:x", "host:65536", "host:-1", "host:1 "}) {
+    INFO(wrong);
+    CHECK_FALSE(ParseEndpoint(wrong).ok());
+  }
+}
+
+TEST_CASE("endpoint: names, addresses and IPv6") {
+  CHECK(ParseEndpoint("broker.example:9092")->host == "broker.example");
+  CHECK(ParseEndpoint("127.0.0.1:0")->port == 0);
+  CHECK(ParseEndpoint("[::1]:65535")->host == "::1");
+  CHECK(ParseEndpoint("[::1]:65535")->port == 65535);
+  CHECK(ParseEndpoint(":9092")->host.empty());
+}
+
+TEST_CASE("config: unknown names and bad values are refused by name") {
+  auto unknown = MakeConfig({{"num.partition", "1"}}, 1);
+  CHECK_THAT(Message(unknown.status()), Contains("num.partition") && Contains("num.partitions"));
+  auto bad = MakeConfig({{"num.partitions", "many"}}, 1);
+  CHECK_THAT(Message(bad.status()), Contains("num.partitions") && Contains("many"));
+}
+
+TEST_CASE("config: listening everywhere needs an address that clients can use") {
+  for (const char* listeners :
+       {"PLAINTEXT://0.0.0.0:9092", "PLAINTEXT://:9092", "PLAINTEXT://[::]:9092"}) {
+    INFO(listeners);
+    auto refused = MakeConfig({{"listeners", listeners}}, 1);
+    CHECK_THAT(Message(refused.status()), Contains("advertised.listeners"));
+    CHECK_FALSE(
+        MakeConfig({{"listeners", listeners}, {"advertised.listeners", "PLAINTEXT://0.0.0.0:9092"}},
+                   1)
+            .ok());
+    auto config = MakeConfig(
+        {{"listeners", listeners}, {"advertised.listeners", "PLAINTEXT://here:19092"}}, 1);
+    REQUIRE(config.ok());
+    CHECK(config->advertised.host == "here");
+    CHECK(config->advertised.port == 19092);
+    CHECK(Warns(*config, "without authentication"));
+  }
+}
+
+TEST_CASE("config: one PLAINTEXT listener and one directory") {
+  for (const char* wrong :
+       {"127.0.0.1:9092", "SSL://127.0.0.1:9092", "PLAINTEXT://a:1,PLAINTEXT://b:2", ""}) {
+    INFO(wrong);
+    CHECK_FALSE(MakeConfig({{"listeners", wrong}}, 1).ok());
+  }
+  CHECK_FALSE(MakeConfig({{"log.dirs", "/a,/b"}}, 1).ok());
+}
+
+TEST_CASE("config: Kafka's other names are taken with a warning") {
+  auto config = MakeConfig({{"process.roles", "broker"}, {"num.io.threads", "8"}}, 1);
+  REQUIRE(config.ok());
+  CHECK(Warns(*config, "process.roles"));
+  CHECK(Warns(*config, "num.io.threads"));
+  CHECK(config->warnings.size() == 2);
+}
+
+TEST_CASE("config: defaults are a broker of this machine alone") {
+  auto config = MakeConfig({}, 1);
+  REQUIRE(config.ok());
+  CHECK(config->listen.host == "127.0.0.1");
+  CHECK(config->listen.port == 9092);
+  CHECK(config->advertised.port == 0);
+  CHECK(config->data_directory == "./millrace-data");
+  CHECK(config->warnings.empty());
+}
+
+TEST_CASE("config: later values win, log.dirs goes before log.dir, broker.id names the node") {
+  auto config = MakeConfig({{"log.dir", "/b"},
+                            {"log.dirs", "/a"},
+                            {"num.partitions", "2"},
+                            {"num.partitions", "3"},
+                            {"broker.id", "7"}},
+                           1);
+  REQUIRE(config.ok());
+  CHECK(config->data_directory == "/a");
+  CHECK(config->properties.Integer("num.partitions") == 3);
+  CHECK(config->properties.Integer("node.id") == 7);
+  CHECK(MakeConfig({{"broker.id", "7"}, {"node.id", "8"}}, 1)->properties.Integer("node.id") == 8);
+  CHECK_FALSE(MakeConfig({{"broker.id", "-1"}}, 1).ok());
+}
+
+TEST_CASE("config: shards follow from the cores where nobody says otherwise") {
+  CHECK(MakeConfig({}, 1)->shards == 1);
+  CHECK(MakeConfig({}, 4)->shards == 1);
+  CHECK(MakeConfig({}, 16)->shards == 8);
+  CHECK(MakeConfig({{"num.shards", "3"}}, 16)->shards == 3);
+}
+
+}  // namespace
+}  // namespace millrace

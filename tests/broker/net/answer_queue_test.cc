@@ -1,0 +1,211 @@
+#include "broker/net/answer_queue.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <random>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+namespace millrace::net {
+namespace {
+
+using Result = AnswerQueue::SendResult;
+
+class SocketPair {
+ public:
+  explicit SocketPair(int buffer_bytes = 0) {
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_) == 0);
+    // Files are sent with sendfile, which waits on a blocking socket; the broker's do not block.
+    REQUIRE(::fcntl(ends_[0], F_SETFL, O_NONBLOCK) == 0);
+    if (buffer_bytes == 0) return;
+    for (int end : ends_) {
+      ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
+      ::setsockopt(end, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
+    }
+  }
+  ~SocketPair() {
+    ::close(ends_[0]);
+    CloseReader();
+  }
+
+  int writer() const { return ends_[0]; }
+  void CloseReader() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+  // What has arrived, at most so many bytes.
+  std::string Read(size_t count_max = SIZE_MAX) {
+    std::string all;
+    char piece[4096];
+    while (all.size() < count_max) {
+      size_t wanted = std::min(sizeof(piece), count_max - all.size());
+      ssize_t count = ::recv(ends_[1], piece, wanted, MSG_DONTWAIT);
+      if (count <= 0) break;
+      all.append(piece, static_cast<size_t>(count));
+    }
+    return all;
+  }
+
+ private:
+  int ends_[2];
+};
+
+// A file with known content; FilePart keeps it open.
+std::shared_ptr<std::FILE> FileOf(const std::string& content) {
+  std::shared_ptr<std::FILE> file(std::tmpfile(), [](std::FILE* f) { std::fclose(f); });
+  REQUIRE(file != nullptr);
+  REQUIRE(std::fwrite(content.data(), 1, content.size(), file.get()) == content.size());
+  REQUIRE(std::fflush(file.get()) == 0);
+  return file;
+}
+
+FilePart Part(const std::shared_ptr<std::FILE>& file, size_t position, int64_t offset,
+              size_t size) {
+  return {.position = position,
+          .descriptor = ::fileno(file.get()),
+          .offset = offset,
+          .size = size,
+          .keep_open = file};
+}
+
+void Fill(AnswerQueue& queue, uint64_t sequence, std::string_view text,
+          std::vector<FilePart> files = {}) {
+  queue.BufferFor(sequence).Append(std::as_bytes(std::span(text)));
+  queue.Fill(sequence, files);
+}
+
+TEST_CASE("answer queue: nothing is sent while the first answer is missing") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  uint64_t a = queue.Open(), b = queue.Open();
+  Fill(queue, b, "B");
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read().empty());
+  CHECK(queue.open_slots() == 2);
+  Fill(queue, a, "A");
+  CHECK(queue.open_slots() == 0);
+  CHECK(queue.unsent_bytes() == 2);
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "AB");
+  CHECK(queue.unsent_bytes() == 0);
+}
+
+TEST_CASE("answer queue: a skipped request leaves no trace, first, last or between") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  std::vector<uint64_t> slots;
+  for (int i = 0; i < 5; ++i) slots.push_back(queue.Open());
+  queue.Skip(slots[2]);
+  Fill(queue, slots[3], "3");
+  queue.Skip(slots[0]);
+  queue.Skip(slots[4]);
+  Fill(queue, slots[1], "1");
+  CHECK(queue.open_slots() == 0);
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "13");
+}
+
+TEST_CASE("answer queue: parts of files come where they belong") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  auto file = FileOf("0123456789");
+  uint64_t a = queue.Open(), b = queue.Open(), c = queue.Open();
+  Fill(queue, b, "[]", {Part(file, 1, 0, 3), Part(file, 1, 7, 2), Part(file, 2, 5, 1)});
+  Fill(queue, a, "<>", {Part(file, 0, 9, 1), Part(file, 1, 4, 2)});
+  Fill(queue, c, "end");
+  CHECK(queue.unsent_bytes() == 2 + 2 + 3 + 6 + 3);
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "9<45>[01278]5end");
+  CHECK(queue.unsent_bytes() == 0);
+}
+
+TEST_CASE("answer queue: a file is let go when its part is sent") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  auto file = FileOf("abc");
+  std::weak_ptr<std::FILE> watched = file;
+  Fill(queue, queue.Open(), "", {Part(file, 0, 0, 3)});
+  file.reset();
+  CHECK_FALSE(watched.expired());
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "abc");
+  CHECK(watched.expired());
+}
+
+TEST_CASE("answer queue: a file shorter than announced, or a peer that is gone, is a failure") {
+  AnswerQueue queue;
+  SECTION("short file") {
+    SocketPair sockets;
+    Fill(queue, queue.Open(), "x", {Part(FileOf("abc"), 1, 0, 4)});
+    CHECK(queue.Send(sockets.writer()) == Result::kFailed);
+  }
+  SECTION("no reader") {
+    SocketPair sockets;
+    sockets.CloseReader();
+    Fill(queue, queue.Open(), "x");
+    CHECK(queue.Send(sockets.writer()) == Result::kFailed);
+  }
+}
+
+TEST_CASE("answer queue: a full socket blocks, and sending goes on where it stopped") {
+  uint64_t seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  SocketPair sockets(4096);
+  AnswerQueue queue;
+  std::string content(300'000, '.');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>('a' + i % 23);
+  auto file = FileOf(content);
+  std::string expected, received;
+  bool was_blocked = false;
+  for (int round = 0; round < 60; ++round) {
+    uint64_t slot = queue.Open();
+    std::string head = fmt::format("<{}:", round) + std::string(random() % 9000, '#');
+    size_t offset = random() % 200'000, size = 1 + random() % 90'000;
+    std::vector<FilePart> parts;
+    if (round % 3 != 0)
+      parts.push_back(Part(file, head.size(), static_cast<int64_t>(offset), size));
+    Fill(queue, slot, head + ">", parts);
+    expected += head + (parts.empty() ? "" : content.substr(offset, size)) + ">";
+    was_blocked |= queue.Send(sockets.writer()) == Result::kBlocked;
+    REQUIRE(queue.unsent_bytes() <= expected.size() - received.size());
+    received += sockets.Read(random() % 60'000);
+  }
+  while (queue.Send(sockets.writer()) == Result::kBlocked) received += sockets.Read(5000);
+  received += sockets.Read();
+  CHECK(was_blocked);
+  CHECK(queue.unsent_bytes() == 0);
+  CHECK(received == expected);
+}
+
+// A peer that reads steadily but never catches up is within the limits of the connection.
+TEST_CASE("answer queue: what was sent takes no memory, though more is always left to send") {
+  SocketPair sockets(4096);
+  AnswerQueue queue;
+  std::string answer(16'000, 'x');
+  size_t capacity = 0;
+  for (int round = 0; round < 1000; ++round) {
+    uint64_t slot = queue.Open();
+    Fill(queue, slot, answer);
+    while (queue.Send(sockets.writer()) == Result::kBlocked && queue.unsent_bytes() > 64'000) {
+      sockets.Read(8'000);
+    }
+    REQUIRE(queue.unsent_bytes() <= 64'000 + answer.size());
+    slot = queue.Open();
+    capacity = std::max(capacity, queue.BufferFor(slot).capacity());
+    queue.Skip(slot);
+  }
+  CHECK(capacity <= size_t{1} << 20);
+}
+
+}  // namespace
+}  // namespace millrace::net

@@ -1,0 +1,242 @@
+// Connections as a client sees them: order, limits, rude peers.
+#include <algorithm>
+#include <cstring>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "tests/broker/support.h"
+
+namespace millrace::test {
+namespace {
+
+constexpr int32_t kHourMs = 3'600'000;
+
+std::vector<std::byte> LengthPrefix(int32_t length) {
+  uint32_t raw = __builtin_bswap32(static_cast<uint32_t>(length));
+  std::vector<std::byte> bytes(sizeof(raw));
+  std::memcpy(bytes.data(), &raw, sizeof(raw));
+  return bytes;
+}
+
+bool IsWell(TestClient client) {
+  return client.Call(wire::ApiVersionsRequest{"a", "1"}, 3)->error_code == ErrorCode::kNone;
+}
+
+TEST_CASE("connection: frames that are too large, negative or no request close it") {
+  TestBroker broker(GENERATE(1, 4), {{"socket.request.max.bytes", "100000"}});
+  for (int32_t length : {100'001, 0x7fffffff, -1}) {
+    TestClient client = broker.Connect();
+    client.SendRaw(LengthPrefix(length));
+    CHECK(client.IsClosedByBroker());
+  }
+  for (int32_t length : {0, 3}) {
+    TestClient client = broker.Connect();
+    client.SendRaw(LengthPrefix(length));
+    client.SendRaw(std::vector<std::byte>(static_cast<size_t>(length)));
+    CHECK(client.IsClosedByBroker());
+  }
+  CHECK(IsWell(broker.Connect()));
+}
+
+TEST_CASE("connection: a body that does not parse closes it, and answers before it are sent") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  wire::ByteBuffer buffer;
+  client.EncodeTo(buffer, wire::ApiVersionsRequest{"a", "1"}, 3);
+  size_t start = buffer.size();
+  client.EncodeTo(buffer, wire::MetadataRequest{}, 5);
+  // The array of topics claims two billion of them.
+  std::memset(buffer.data() + start + 4 + 8 + 2 + 4, 0x7f, 4);
+  client.SendRaw(buffer.bytes());
+  CHECK(client.Receive<wire::ApiVersionsRequest>(3)->error_code == ErrorCode::kNone);
+  CHECK(client.IsClosedByBroker());
+  CHECK(IsWell(broker.Connect()));
+}
+
+TEST_CASE("connection: one that ends within a frame leaves the broker well") {
+  TestBroker broker(GENERATE(1, 4));
+  wire::ByteBuffer buffer;
+  TestClient whole = broker.Connect();
+  whole.EncodeTo(buffer, wire::MetadataRequest{}, 12);
+  for (size_t cut = 1; cut < buffer.size(); ++cut) {
+    TestClient client = broker.Connect();
+    client.SendRaw(buffer.bytes().first(cut));
+  }
+  CHECK(IsWell(broker.Connect()));
+}
+
+TEST_CASE("connection: a request may come byte by byte") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  wire::ByteBuffer buffer;
+  client.EncodeTo(buffer, wire::MetadataRequest{}, 12);
+  for (std::byte one : buffer.bytes()) client.SendRaw({&one, 1});
+  CHECK(client.Receive<wire::MetadataRequest>(12)->brokers.size() == 1);
+}
+
+TEST_CASE("connection: pipelined requests are answered in order, whoever waits") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect(), other = broker.Connect();
+  CreateTopic(client, "t", 4);
+  CreateTopic(client, "quiet", 1);
+  FetchCall parked;
+  parked.Add("quiet", 0, 0).request().max_wait_ms = kHourMs;
+  wire::ByteBuffer buffer;
+  constexpr int kRounds = 100;
+  constexpr int kParkedRound = 50;
+  for (int i = 0; i < kRounds; ++i) {
+    ProduceCall produce;
+    produce.Add("t", i % 4, BatchOf({fmt::format("{}", i)})).request().acks = i % 2 == 0 ? -1 : 1;
+    client.EncodeTo(buffer, produce.request(), kProduceVersion);
+    FetchCall fetch;
+    fetch.Add("t", (i + 1) % 4, 0);
+    client.EncodeTo(buffer, fetch.request(), kFetchVersion);
+    client.EncodeTo(buffer, wire::MetadataRequest{}, 12);
+    if (i == kParkedRound) client.EncodeTo(buffer, parked.request(), kFetchVersion);
+  }
+  client.SendRaw(buffer.bytes());
+  for (int i = 0; i < kRounds; ++i) {
+    // Receive checks the correlation ids.
+    auto produced = client.Receive<wire::ProduceRequest>(kProduceVersion);
+    REQUIRE(produced->responses[0].partition_responses[0].error_code == ErrorCode::kNone);
+    CHECK(produced->responses[0].partition_responses[0].base_offset == Offset(i / 4));
+    REQUIRE(client.Receive<wire::FetchRequest>(kFetchVersion)->responses.size() == 1);
+    REQUIRE(client.Receive<wire::MetadataRequest>(12)->topics.size() == 2);
+    if (i != kParkedRound) continue;
+    // Everything before the parked fetch has been answered, nothing behind it may be.
+    Produce(other, "quiet", 0, BatchOf({"wake up"}));
+    auto woken = client.Receive<wire::FetchRequest>(kFetchVersion);
+    CHECK(ValuesIn(woken->responses[0].partitions[0].records).size() == 1);
+  }
+}
+
+TEST_CASE("connection: with all places for open requests taken, those behind still come") {
+  TestBroker broker(GENERATE(1, 4), {{"max.inflight.requests", "2"}});
+  TestClient client = broker.Connect(), other = broker.Connect();
+  CreateTopic(client, "t");
+  wire::ByteBuffer buffer;
+  FetchCall parked;
+  parked.Add("t", 0, 0).request().max_wait_ms = kHourMs;
+  for (int i = 0; i < 5; ++i) client.EncodeTo(buffer, parked.request(), kFetchVersion);
+  client.EncodeTo(buffer, wire::MetadataRequest{}, 12);
+  client.SendRaw(buffer.bytes());
+  Produce(other, "t", 0, BatchOf({"a"}));
+  for (int i = 0; i < 5; ++i) {
+    CHECK(ValuesIn(
+              client.Receive<wire::FetchRequest>(kFetchVersion)->responses[0].partitions[0].records)
+              .size() == 1);
+  }
+  CHECK(client.Receive<wire::MetadataRequest>(12)->topics.size() == 1);
+}
+
+// Were the broker to go on reading, every request would be taken and its answer kept in memory.
+TEST_CASE("connection: who does not read its answers is not read any more") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect(4096), other = broker.Connect();
+  CreateTopic(other, "t");
+  for (int i = 0; i < 4; ++i) Produce(other, "t", 0, LargeBatch(900'000));
+  FetchCall fetch;
+  fetch.Add("t", 0, 0, 4 << 20);
+  constexpr int kRequests = 200'000;  // more than any socket buffer holds
+  wire::ByteBuffer one;
+  client.EncodeTo(one, fetch.request(), kFetchVersion);
+  size_t bytes_max = one.size() * kRequests;
+  size_t sent = 0;
+  bool stopped = false;
+  while (sent < bytes_max && !stopped) {
+    size_t position = sent % one.size();
+    size_t count = client.TrySendRaw(one.bytes().subspan(position));
+    sent += count;
+    // The socket is full: the broker has stopped unless it takes more while it serves others.
+    for (int tries = 0; count == 0 && tries < 50; ++tries) {
+      REQUIRE(IsWell(broker.Connect()));
+      count = client.TrySendRaw(one.bytes().subspan(position));
+      sent += count;
+      stopped = count == 0 && tries == 49;
+    }
+  }
+  CHECK(stopped);
+  CHECK(sent < bytes_max);
+  CHECK(IsWell(broker.Connect()));
+}
+
+TEST_CASE("connection: a slow reader gets every byte") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect(4096);
+  CreateTopic(client, "t");
+  for (char c : {'a', 'b', 'c', 'd'}) Produce(client, "t", 0, BatchOf({std::string(900'000, c)}));
+  FetchCall fetch;
+  fetch.Add("t", 0, 0, 4 << 20);
+  constexpr int kRequests = 20;  // 72 MB of answers, far beyond the limit of unsent bytes
+  for (int i = 0; i < kRequests; ++i) client.Send(fetch.request(), kFetchVersion);
+  for (int i = 0; i < kRequests; ++i) {
+    auto answer = client.Receive<wire::FetchRequest>(kFetchVersion);
+    auto values = ValuesIn(answer->responses[0].partitions[0].records);
+    REQUIRE(values.size() == 4);
+    CHECK(values[3] == std::string(900'000, 'd'));
+  }
+}
+
+TEST_CASE("connection: 300 at once are all served") {
+  TestBroker broker(GENERATE(1, 4));
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 300; ++i) clients.push_back(broker.Connect());
+  CreateTopic(clients[0], "t", 4);
+  for (size_t i = 0; i < clients.size(); ++i) {
+    ProduceCall call;
+    call.Add("t", static_cast<int32_t>(i % 4), BatchOf({fmt::format("{}", i)}));
+    clients[i].Send(call.request(), kProduceVersion);
+  }
+  for (TestClient& client : clients) {
+    auto answer = client.Receive<wire::ProduceRequest>(kProduceVersion);
+    CHECK(answer->responses[0].partition_responses[0].error_code == ErrorCode::kNone);
+  }
+  size_t total = 0;
+  for (int32_t p = 0; p < 4; ++p) total += ReadAll(clients[7], "t", p).size();
+  CHECK(total == 300);
+}
+
+TEST_CASE("connection: more than max.connections are closed, and there is room again later") {
+  TestBroker broker(1, {{"max.connections", "2"}});
+  TestClient first = broker.Connect();
+  REQUIRE(first.Call(wire::MetadataRequest{}, 12)->brokers.size() == 1);
+  {
+    TestClient second = broker.Connect();
+    REQUIRE(second.Call(wire::MetadataRequest{}, 12)->brokers.size() == 1);
+    CHECK(broker.Connect().IsClosedByBroker());
+  }
+  // The place is free when the broker has seen the second one leave; asked until it has.
+  for (bool is_served = false; !is_served;) {
+    TestClient next = broker.Connect();
+    wire::ByteBuffer buffer;
+    next.EncodeTo(buffer, wire::MetadataRequest{}, 12);
+    is_served = next.TrySendRaw(buffer.bytes()) == buffer.size() && next.ReceiveFrame().has_value();
+  }
+}
+
+TEST_CASE("connection: one without requests is closed after connections.max.idle.ms") {
+  TestBroker broker(GENERATE(1, 4), {{"connections.max.idle.ms", "20"}});
+  CHECK(broker.Connect().IsClosedByBroker());
+}
+
+TEST_CASE("connection: clients that go while they wait leave the broker well") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t", 4);
+  for (int i = 0; i < 40; ++i) {
+    TestClient leaver = broker.Connect();
+    FetchCall call;
+    for (int32_t p = 0; p < 4; ++p) call.Add("t", p, 0);
+    call.request().max_wait_ms = kHourMs;
+    leaver.Send(call.request(), kFetchVersion);
+    ProduceCall produce;
+    produce.Add("t", i % 4, LargeBatch(1000));
+    if (i % 2 == 0) leaver.Send(produce.request(), kProduceVersion);
+  }
+  CHECK(Produce(client, "t", 0, BatchOf({"x"})).error_code == ErrorCode::kNone);
+  CHECK(IsWell(broker.Connect()));
+}
+
+}  // namespace
+}  // namespace millrace::test

@@ -1,0 +1,94 @@
+#include "broker/service/topic_settings.h"
+
+#include <initializer_list>
+#include <utility>
+
+#include <catch2/catch.hpp>
+
+namespace millrace::service {
+namespace {
+
+constexpr int64_t kHourMs = 3'600'000;
+
+core::Properties Broker(std::initializer_list<std::pair<const char*, const char*>> values) {
+  core::Properties broker(core::PropertyScope::kBroker);
+  for (const auto& [name, value] : values) {
+    INFO(name);
+    REQUIRE_FALSE(broker.Set(name, value).has_value());
+  }
+  return broker;
+}
+
+TEST_CASE("topic settings: defaults are Kafka's") {
+  TopicSettings settings = MakeTopicSettings(Broker({}), {});
+  CHECK(settings.log.segment_bytes == 1 << 30);
+  CHECK(settings.log.segment_ms == 168 * kHourMs);
+  CHECK(settings.log.retention_ms == 168 * kHourMs);
+  CHECK_FALSE(settings.log.retention_bytes.has_value());
+  CHECK(settings.log.max_message_bytes == 1'048'588);
+  CHECK(settings.log.timestamp_type == storage::TimestampType::kCreateTime);
+  CHECK_FALSE(settings.log.timestamp_before_max_ms.has_value());
+  CHECK(settings.log.timestamp_after_max_ms == kHourMs);
+  CHECK_FALSE(settings.write_caching);
+  CHECK(settings.min_insync_replicas == 1);
+}
+
+TEST_CASE("topic settings: the broker's values are the topic's where it has none") {
+  auto broker = Broker({{"log.segment.bytes", "2097152"},
+                        {"message.max.bytes", "500"},
+                        {"log.message.timestamp.type", "LogAppendTime"},
+                        {"log.retention.bytes", "77"},
+                        {"write.caching", "true"},
+                        {"min.insync.replicas", "2"},
+                        {"log.message.timestamp.before.max.ms", "5"},
+                        {"producer.id.expiration.ms", "9"}});
+  TopicSettings settings = MakeTopicSettings(broker, {});
+  CHECK(settings.log.segment_bytes == 2 << 20);
+  CHECK(settings.log.max_message_bytes == 500);
+  CHECK(settings.log.timestamp_type == storage::TimestampType::kLogAppendTime);
+  CHECK(settings.log.retention_bytes == 77);
+  CHECK(settings.write_caching);
+  CHECK(settings.min_insync_replicas == 2);
+  CHECK(settings.log.timestamp_before_max_ms == 5);
+  CHECK(settings.log.producer_id_expiration_ms == 9);
+}
+
+TEST_CASE("topic settings: the topic's values go before the broker's") {
+  auto broker = Broker({{"log.segment.bytes", "2097152"},
+                        {"log.retention.ms", "5"},
+                        {"log.roll.ms", "6"},
+                        {"write.caching", "true"}});
+  TopicSettings settings = MakeTopicSettings(broker, {{"segment.bytes", "4194304"},
+                                                      {"retention.ms", "-1"},
+                                                      {"segment.ms", "8"},
+                                                      {"write.caching", "false"},
+                                                      {"max.message.bytes", "9"}});
+  CHECK(settings.log.segment_bytes == 4 << 20);
+  CHECK_FALSE(settings.log.retention_ms.has_value());
+  CHECK(settings.log.segment_ms == 8);
+  CHECK_FALSE(settings.write_caching);
+  CHECK(settings.log.max_message_bytes == 9);
+}
+
+TEST_CASE("topic settings: of hours, minutes and milliseconds the finest that is set counts") {
+  CHECK(MakeTopicSettings(Broker({{"log.retention.hours", "2"}}), {}).log.retention_ms ==
+        2 * kHourMs);
+  CHECK(
+      MakeTopicSettings(Broker({{"log.retention.hours", "2"}, {"log.retention.minutes", "3"}}), {})
+          .log.retention_ms == 180'000);
+  CHECK(MakeTopicSettings(Broker({{"log.retention.ms", "4"}, {"log.retention.minutes", "3"}}), {})
+            .log.retention_ms == 4);
+  CHECK_FALSE(
+      MakeTopicSettings(Broker({{"log.retention.hours", "-1"}}), {}).log.retention_ms.has_value());
+  CHECK(MakeTopicSettings(Broker({{"log.roll.hours", "1"}, {"log.roll.ms", "9"}}), {})
+            .log.segment_ms == 9);
+}
+
+TEST_CASE("topic settings: a stored value that is no longer valid falls back to the broker's") {
+  TopicSettings settings =
+      MakeTopicSettings(Broker({}), {{"segment.bytes", "7"}, {"gone.in.this.version", "1"}});
+  CHECK(settings.log.segment_bytes == 1 << 30);
+}
+
+}  // namespace
+}  // namespace millrace::service
