@@ -56,7 +56,7 @@ class ReceiveBuffer {
   size_t capacity() const { return block_.size; }
 
  private:
-  static constexpr size_t kUsualBytes = 128 << 10;
+  static constexpr size_t kUsualBytes = 256 << 10;
 
   void Release();
   void Replace(size_t bytes);
