@@ -142,7 +142,7 @@ void Partition::OnDiskFailure(const absl::Status& status) {
   spdlog::critical("{}-{}: the log directory has failed and is offline: {}", name_.topic,
                    name_.index.value(), status.ToString());
   Fail(ErrorCode::kKafkaStorageError);
-  environment_.on_disk_failure(status);
+  environment_.on_disk_failure();
 }
 
 void Partition::Fail(ErrorCode error) {

@@ -39,7 +39,7 @@ struct Environment {
   Shard& shard;
   DiskPool& disk_pool;
   // Called on the partition's shard when its log directory has failed.
-  std::function<void(const absl::Status&)> on_disk_failure;
+  std::function<void()> on_disk_failure;
 };
 
 struct AppendRequest {

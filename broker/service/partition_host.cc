@@ -133,10 +133,9 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
                                      std::unique_ptr<storage::Log> log) {
   Shard& shard = Shard::Current();
   PartitionKey key{name.topic_id, name.index};
-  partition::Environment environment{
-      shard, environment_.disk_pool, [this](const absl::Status& status) {
-        environment_.shard.Post([this, status] { OnDiskFailure(status); });
-      }};
+  partition::Environment environment{shard, environment_.disk_pool, [this] {
+                                       environment_.shard.Post([this] { OnDiskFailure(); });
+                                     }};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
   hosted->SetOptions(settings.log, settings.write_caching);
   environment_.table.On(shard).Put(key, std::move(hosted));
@@ -225,7 +224,7 @@ awaitable<absl::Status> PartitionHost::WriteCheckpoints() {
 }
 
 // One failed disk takes the whole log directory offline: what it holds cannot be trusted to stay.
-void PartitionHost::OnDiskFailure(const absl::Status& /*status*/) {
+void PartitionHost::OnDiskFailure() {
   ShardSet& shards = environment_.table.shards();
   for (size_t i = 0; i < shards.size(); ++i) {
     tasks_.Spawn(shards[i].Run(FailHere(environment_.table)));

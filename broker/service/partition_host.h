@@ -60,7 +60,7 @@ class PartitionHost {
   awaitable<void> CloseShard(Shard& shard, absl::Status& first_failure);
   awaitable<absl::Status> WriteCheckpoints();
   awaitable<void> CollectCheckpoints(Shard& shard, std::vector<storage::PartitionCheckpoint>& all);
-  void OnDiskFailure(const absl::Status& status);
+  void OnDiskFailure();
   awaitable<bool> Sleep(asio::steady_timer& timer, int64_t ms);
 
   // What is known of a partition's log before it is opened.

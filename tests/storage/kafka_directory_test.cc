@@ -14,6 +14,7 @@
 #include "storage/log.h"
 #include "storage/segment_files.h"
 #include "tests/storage/log_fixture.h"
+#include "tests/support/temporary_directory.h"
 
 namespace millrace::storage {
 namespace {
@@ -28,23 +29,12 @@ constexpr Offset kEnd{720};
 
 class TemporaryCopy {
  public:
-  TemporaryCopy() {
-    std::string pattern = (fs::temp_directory_path() / "millrace-kafka-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
-    fs::copy(kData / "orders-0", root_ / "orders-0");
-  }
-  ~TemporaryCopy() {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
-  TemporaryCopy(const TemporaryCopy&) = delete;
-  TemporaryCopy& operator=(const TemporaryCopy&) = delete;
+  TemporaryCopy() { fs::copy(kData / "orders-0", directory()); }
 
-  std::string directory() const { return (root_ / "orders-0").string(); }
+  std::string directory() const { return root_.path() + "/orders-0"; }
 
  private:
-  fs::path root_;
+  test::TemporaryDirectory root_;
 };
 
 std::string Text(const std::optional<std::span<const std::byte>>& bytes) {
