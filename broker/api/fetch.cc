@@ -18,8 +18,9 @@ void ReadHere(const Services& services, FetchCall& call) {
     partition::Partition* partition = services.partitions.On(here).Find(item.key);
     if (partition == nullptr) {
       bool is_deleted = services.cluster.current().FindTopic(item.key.topic) == nullptr;
-      item.outcome = {.error = is_deleted ? ErrorCode::kUnknownTopicOrPartition
-                                          : ErrorCode::kKafkaStorageError};
+      ErrorCode gone = item.asked.topic_id.is_zero() ? ErrorCode::kUnknownTopicOrPartition
+                                                     : ErrorCode::kUnknownTopicId;
+      item.outcome = {.error = is_deleted ? gone : ErrorCode::kKafkaStorageError};
       continue;
     }
     item.partition = partition->shared_from_this();

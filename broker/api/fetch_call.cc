@@ -18,11 +18,18 @@ constexpr int64_t kInlineBytesMax = 16 << 10;
 constexpr int32_t kFinalEpoch = -1;  // no session, or the end of one
 constexpr int32_t kInitialEpoch = 0;
 
-FetchItem MakeItem(const core::ClusterImage& image, std::string_view topic, PartitionIndex index) {
-  FetchItem item{.topic = topic, .key = {.index = index}};
-  const core::TopicImage* found = image.FindTopic(topic);
-  if (found == nullptr || index.value() < 0 ||
-      index.value() >= static_cast<int32_t>(found->partitions.size())) {
+// Fetches name topics by id from this version on.
+constexpr int16_t kTopicIdsSince = 13;
+
+FetchItem MakeItem(const Context& context, const core::PartitionRef& asked) {
+  const core::ClusterImage& image = context.services.cluster.current();
+  FetchItem item{.asked = asked, .key = {.index = asked.index}};
+  bool by_id = context.version >= kTopicIdsSince;
+  const core::TopicImage* found =
+      by_id ? image.FindTopic(asked.topic_id) : image.FindTopic(asked.topic);
+  if (found == nullptr) {
+    item.outcome.error = by_id ? ErrorCode::kUnknownTopicId : ErrorCode::kUnknownTopicOrPartition;
+  } else if (!found->HasPartition(asked.index)) {
     item.outcome.error = ErrorCode::kUnknownTopicOrPartition;
   } else {
     item.key.topic = found->id;
@@ -31,26 +38,27 @@ FetchItem MakeItem(const core::ClusterImage& image, std::string_view topic, Part
 }
 
 void PlanFromRequest(const Context& context, const wire::FetchRequest& request, FetchCall& call) {
-  const core::ClusterImage& image = context.services.cluster.current();
   for (const auto& topic : request.topics) {
     std::string_view name = context.arena().Copy(topic.topic);
     for (const auto& asked : topic.partitions) {
-      FetchItem& item = call.items.emplace_back(MakeItem(image, name, asked.partition));
+      FetchItem& item =
+          call.items.emplace_back(MakeItem(context, {name, topic.topic_id, asked.partition}));
       item.request = {.from = asked.fetch_offset,
                       .max_bytes = asked.partition_max_bytes,
-                      .current_leader_epoch = asked.current_leader_epoch};
+                      .current_leader_epoch = asked.current_leader_epoch,
+                      .last_fetched_epoch = asked.last_fetched_epoch};
     }
   }
 }
 
 void PlanFromSession(const Context& context, FetchCall& call) {
-  const core::ClusterImage& image = context.services.cluster.current();
   for (const core::FetchedPartition& wanted : call.session->partitions()) {
-    FetchItem& item =
-        call.items.emplace_back(MakeItem(image, context.arena().Copy(wanted.topic), wanted.index));
+    FetchItem& item = call.items.emplace_back(
+        MakeItem(context, {context.arena().Copy(wanted.topic), wanted.topic_id, wanted.index}));
     item.request = {.from = wanted.fetch_offset,
                     .max_bytes = wanted.max_bytes,
-                    .current_leader_epoch = wanted.current_leader_epoch};
+                    .current_leader_epoch = wanted.current_leader_epoch,
+                    .last_fetched_epoch = wanted.last_fetched_epoch};
   }
 }
 
@@ -58,14 +66,18 @@ void UpdateSession(const wire::FetchRequest& request, core::FetchSession& sessio
   for (const auto& topic : request.topics) {
     for (const auto& asked : topic.partitions) {
       session.Put({.topic = std::string(topic.topic),
+                   .topic_id = topic.topic_id,
                    .index = asked.partition,
                    .fetch_offset = asked.fetch_offset,
                    .max_bytes = asked.partition_max_bytes,
-                   .current_leader_epoch = asked.current_leader_epoch});
+                   .current_leader_epoch = asked.current_leader_epoch,
+                   .last_fetched_epoch = asked.last_fetched_epoch});
     }
   }
   for (const auto& topic : request.forgotten_topics_data) {
-    for (PartitionIndex index : topic.partitions) session.Forget(topic.topic, index);
+    for (PartitionIndex index : topic.partitions) {
+      session.Forget({topic.topic, topic.topic_id, index});
+    }
   }
 }
 
@@ -92,7 +104,8 @@ void PutRecords(FetchItem& item, wire::Records& records, bool is_inline, wire::A
     records.bytes = wire::Bytes(bytes, size);
     return;
   }
-  spdlog::error("{}-{}: records could not be read: {}", item.topic, item.key.index.value(),
+  spdlog::error("{}-{}: records could not be read: {}", item.partition->name().topic,
+                item.key.index.value(),
                 read.ok() ? "the file is shorter than it was" : read.status().ToString());
   item.outcome.error = ErrorCode::kKafkaStorageError;
 }
@@ -100,11 +113,12 @@ void PutRecords(FetchItem& item, wire::Records& records, bool is_inline, wire::A
 // Whether this partition belongs into the answer; notes in the session what the client will know.
 bool IsNews(const FetchCall& call, const FetchItem& item) {
   if (call.session == nullptr) return true;
-  bool is_news = call.session->Report(item.topic, item.key.index,
-                                      {.error = item.outcome.error,
-                                       .has_records = item.outcome.slice.size > 0,
-                                       .high_watermark = item.outcome.high_watermark,
-                                       .log_start = item.outcome.log_start_offset});
+  bool is_news = call.session->Report(
+      item.asked,
+      {.error = item.outcome.error,
+       .has_records = item.outcome.slice.size > 0 || item.outcome.diverging_epoch.has_value(),
+       .high_watermark = item.outcome.high_watermark,
+       .log_start = item.outcome.log_start_offset});
   return is_news || !call.is_incremental;
 }
 
@@ -117,10 +131,18 @@ wire::FetchResponse::Partition MakePartition(const FetchCall& call, const FetchI
     answer.last_stable_offset = item.outcome.high_watermark;
     answer.log_start_offset = item.outcome.log_start_offset;
   }
+  if (item.outcome.diverging_epoch.has_value()) {
+    const storage::Log::EpochEnd& end = *item.outcome.diverging_epoch;
+    answer.diverging_epoch = {.epoch = end.epoch, .end_offset = end.end};
+  }
   if (call.is_read_committed) {
     answer.aborted_transactions = wire::Array<wire::FetchResponse::AbortedTransaction>();
   }
   return answer;
+}
+
+bool IsSameTopic(const FetchItem& a, const FetchItem& b) {
+  return a.asked.topic == b.asked.topic && a.asked.topic_id == b.asked.topic_id;
 }
 
 }  // namespace
@@ -144,8 +166,9 @@ void FetchCall::FitToSize() {
 }
 
 bool FetchCall::has_error() const {
-  return std::any_of(items.begin(), items.end(),
-                     [](const FetchItem& item) { return item.outcome.error != ErrorCode::kNone; });
+  return std::any_of(items.begin(), items.end(), [](const FetchItem& item) {
+    return item.outcome.error != ErrorCode::kNone || item.outcome.diverging_epoch.has_value();
+  });
 }
 
 bool FetchCall::IsSatisfied() const {
@@ -159,17 +182,18 @@ ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCa
   call.is_read_committed = request.isolation_level == wire::IsolationLevel::kReadCommitted;
   core::FetchSessionCache& sessions = context.here.sessions;
   int64_t now_ms = SteadyNow().value();
+  bool by_topic_id = context.version >= kTopicIdsSince;
   if (request.session_epoch == kFinalEpoch || request.session_epoch == kInitialEpoch) {
     if (request.session_id != 0) sessions.Close(request.session_id);
     if (request.session_epoch == kInitialEpoch && !request.topics.empty()) {
-      call.session = sessions.Create(FreshPositiveInt(), now_ms);
+      call.session = sessions.Create(FreshPositiveInt(), by_topic_id, now_ms);
     }
     if (call.session == nullptr) {
       PlanFromRequest(context, request, call);
       return ErrorCode::kNone;
     }
   } else {
-    auto used = sessions.Use(request.session_id, request.session_epoch, now_ms);
+    auto used = sessions.Use({request.session_id, request.session_epoch, by_topic_id}, now_ms);
     if (used.error != ErrorCode::kNone) return used.error;
     call.session = std::move(used.session);
     call.is_incremental = true;
@@ -189,9 +213,10 @@ wire::FetchResponse MakeFetchResponse(FetchCall& call, wire::Arena& arena,
   for (size_t first = 0; first < call.items.size();) {
     // Neighbours of one topic share an entry.
     size_t end = first;
-    while (end < call.items.size() && call.items[end].topic == call.items[first].topic) ++end;
+    while (end < call.items.size() && IsSameTopic(call.items[end], call.items[first])) ++end;
     wire::FetchResponse::Topic& topic = response.responses[topics];
-    topic.topic = call.items[first].topic;
+    topic.topic = call.items[first].asked.topic;
+    topic.topic_id = call.items[first].asked.topic_id;
     topic.partitions = arena.NewArray<wire::FetchResponse::Partition>(end - first);
     size_t partitions = 0;
     for (; first < end; ++first) {

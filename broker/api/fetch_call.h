@@ -16,8 +16,8 @@ namespace millrace::api {
 
 // One partition of a fetch. After a read, `outcome` says what its log gave.
 struct FetchItem {
-  std::string_view topic;
-  partition::PartitionKey key;
+  core::PartitionRef asked;
+  partition::PartitionKey key;  // zero topic: there is no such partition
   partition::FetchRequest request;
   partition::FetchOutcome outcome;
   std::shared_ptr<partition::Partition> partition;  // null: outcome.error says why

@@ -101,8 +101,7 @@ void ToOldStyle(const Asked& asked, wire::Arena& arena, Result& result) {
 awaitable<void> FindOne(const Context& context, const core::TopicImage* topic, const Asked& asked,
                         Result& result) {
   result.partition_index = asked.partition_index;
-  if (topic == nullptr || asked.partition_index.value() < 0 ||
-      asked.partition_index.value() >= static_cast<int32_t>(topic->partitions.size())) {
+  if (topic == nullptr || !topic->HasPartition(asked.partition_index)) {
     result.error_code = ErrorCode::kUnknownTopicOrPartition;
   } else if (!IsKnownTime(asked.timestamp, context.version)) {
     result.error_code = ErrorCode::kUnsupportedVersion;

@@ -8,6 +8,7 @@
 #include "broker/api/handlers.h"
 #include "broker/api/parking.h"
 #include "proto/record/batch.h"
+#include "proto/topic_id_text.h"
 
 namespace millrace::api {
 
@@ -17,6 +18,7 @@ using Result = wire::ProduceResponse::Partition;
 
 constexpr int16_t kZstdSince = 7;
 constexpr int16_t kBatchesSince = 3;
+constexpr int16_t kTopicIdsSince = 13;
 
 // One partition's records on their way to its log.
 struct Write {
@@ -49,8 +51,9 @@ bool Check(const Context& context, const wire::ProduceRequest& request,
     Refuse(result, ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1");
   } else if (context.version < kBatchesSince) {
     Refuse(result, ErrorCode::kUnsupportedVersion, "message sets are not supported");
-  } else if (topic == nullptr || write.key.index.value() < 0 ||
-             write.key.index.value() >= static_cast<int32_t>(topic->partitions.size())) {
+  } else if (topic == nullptr && context.version >= kTopicIdsSince) {
+    Refuse(result, ErrorCode::kUnknownTopicId, "no topic has this id");
+  } else if (topic == nullptr || !topic->HasPartition(write.key.index)) {
     Refuse(result, ErrorCode::kUnknownTopicOrPartition, "no such topic or partition");
   } else if (request.acks == wire::kAcksAll && HasTooFewReplicas(*topic, write.key.index)) {
     Refuse(result, ErrorCode::kNotEnoughReplicas, "fewer replicas in sync than required");
@@ -75,8 +78,11 @@ Writes PlanWrites(const Context& context, const wire::ProduceRequest& request,
   for (size_t t = 0; t < request.topic_data.size(); ++t) {
     const auto& asked = request.topic_data[t];
     auto& answer = response.responses[t];
-    const core::TopicImage* topic = image.FindTopic(asked.name);
+    const core::TopicImage* topic = context.version >= kTopicIdsSince
+                                        ? image.FindTopic(asked.topic_id)
+                                        : image.FindTopic(asked.name);
     answer.name = asked.name;
+    answer.topic_id = asked.topic_id;
     answer.partition_responses = context.arena().NewArray<Result>(asked.partition_data.size());
     for (size_t p = 0; p < asked.partition_data.size(); ++p) {
       const auto& data = asked.partition_data[p];
@@ -145,7 +151,9 @@ void FinishUnanswered(AnswerSlot slot, const wire::ProduceResponse& response) {
   for (const auto& topic : response.responses) {
     for (const Result& result : topic.partition_responses) {
       if (result.error_code == ErrorCode::kNone) continue;
-      return slot.Abort(fmt::format("Produce with acks=0 failed: {}-{}: {}", topic.name,
+      std::string name =
+          topic.topic_id.is_zero() ? std::string(topic.name) : TopicIdText(topic.topic_id);
+      return slot.Abort(fmt::format("Produce with acks=0 failed: {}-{}: {}", name,
                                     result.index.value(), ErrorName(result.error_code)));
     }
   }

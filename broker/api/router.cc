@@ -36,9 +36,9 @@ constexpr Api Entry(int16_t max_version) {
 constexpr std::array kApis = std::to_array<Api>({
     // Versions 0 to 2 are answered UNSUPPORTED_VERSION, as Kafka 4.3 does: older librdkafka
     // compresses only where they are advertised.
-    Entry<wire::ProduceRequest, HandleProduce>(12),
-    // Versions 0 to 3 would need message sets, 13 and later topic ids.
-    {wire::ApiKey::kFetch, 4, 12, wire::FetchRequest::kInfo.flexible_from,
+    Entry<wire::ProduceRequest, HandleProduce>(13),
+    // Versions 0 to 3 would need message sets.
+    {wire::ApiKey::kFetch, 4, 18, wire::FetchRequest::kInfo.flexible_from,
      &Decoded<wire::FetchRequest, HandleFetch>},
     Entry<wire::ListOffsetsRequest, HandleListOffsets>(11),
     Entry<wire::MetadataRequest, HandleMetadata>(13),

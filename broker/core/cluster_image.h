@@ -39,6 +39,10 @@ struct TopicImage {
   int32_t min_insync_replicas = 1;
   std::vector<PartitionImage> partitions;
   std::map<std::string, std::string> configs;  // what was set, by Kafka's names
+
+  bool HasPartition(PartitionIndex index) const {
+    return index.value() >= 0 && static_cast<size_t>(index.value()) < partitions.size();
+  }
 };
 
 // Look-up by std::string_view without making a string.

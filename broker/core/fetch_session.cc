@@ -8,7 +8,7 @@
 namespace millrace::core {
 
 void FetchSession::Put(FetchedPartition wanted) {
-  Key key(wanted.topic, wanted.index.value());
+  Key key = KeyOf({wanted.topic, wanted.topic_id, wanted.index});
   auto found = by_key_.find(key);
   if (found == by_key_.end()) {
     order_.push_back(std::move(wanted));
@@ -19,17 +19,18 @@ void FetchSession::Put(FetchedPartition wanted) {
   known.fetch_offset = wanted.fetch_offset;
   known.max_bytes = wanted.max_bytes;
   known.current_leader_epoch = wanted.current_leader_epoch;
+  known.last_fetched_epoch = wanted.last_fetched_epoch;
 }
 
-void FetchSession::Forget(std::string_view topic, PartitionIndex index) {
-  auto found = by_key_.find(Key(topic, index.value()));
+void FetchSession::Forget(const PartitionRef& partition) {
+  auto found = by_key_.find(KeyOf(partition));
   if (found == by_key_.end()) return;
   order_.erase(found->second);
   by_key_.erase(found);
 }
 
-bool FetchSession::Report(std::string_view topic, PartitionIndex index, const PartitionNews& news) {
-  auto found = by_key_.find(Key(topic, index.value()));
+bool FetchSession::Report(const PartitionRef& reported, const PartitionNews& news) {
+  auto found = by_key_.find(KeyOf(reported));
   if (found == by_key_.end()) return false;
   FetchedPartition& partition = *found->second;
   bool changed = news.has_records || news.error != ErrorCode::kNone ||
@@ -47,11 +48,12 @@ void FetchSession::AdvanceEpoch() {
   next_epoch_ = next_epoch_ == std::numeric_limits<int32_t>::max() ? 1 : next_epoch_ + 1;
 }
 
-std::shared_ptr<FetchSession> FetchSessionCache::Create(int32_t fresh_id, int64_t now_ms) {
+std::shared_ptr<FetchSession> FetchSessionCache::Create(int32_t fresh_id, bool by_topic_id,
+                                                        int64_t now_ms) {
   INVARIANT(fresh_id > 0);
   if (sessions_.size() >= slots_max_ && !EvictOldest(now_ms)) return nullptr;
   if (sessions_.contains(fresh_id)) return nullptr;
-  auto session = std::make_shared<FetchSession>(fresh_id);
+  auto session = std::make_shared<FetchSession>(fresh_id, by_topic_id);
   sessions_[fresh_id] = {session, now_ms};
   return session;
 }
@@ -65,11 +67,16 @@ bool FetchSessionCache::EvictOldest(int64_t now_ms) {
   return true;
 }
 
-FetchSessionCache::Found FetchSessionCache::Use(int32_t id, int32_t epoch, int64_t now_ms) {
-  auto found = sessions_.find(id);
+FetchSessionCache::Found FetchSessionCache::Use(const Claim& claim, int64_t now_ms) {
+  auto found = sessions_.find(claim.id);
   if (found == sessions_.end()) return {ErrorCode::kFetchSessionIdNotFound, nullptr};
   Slot& slot = found->second;
-  if (slot.session->next_epoch() != epoch) return {ErrorCode::kInvalidFetchSessionEpoch, nullptr};
+  if (slot.session->next_epoch() != claim.epoch) {
+    return {ErrorCode::kInvalidFetchSessionEpoch, nullptr};
+  }
+  if (slot.session->by_topic_id() != claim.by_topic_id) {
+    return {ErrorCode::kFetchSessionTopicIdError, nullptr};
+  }
   slot.session->AdvanceEpoch();
   slot.used_ms = now_ms;
   return {ErrorCode::kNone, slot.session};

@@ -155,6 +155,23 @@ ErrorCode Partition::CheckLeaderEpoch(std::optional<LeaderEpoch> current) const 
   return *current < leader_epoch_ ? ErrorCode::kFencedLeaderEpoch : ErrorCode::kUnknownLeaderEpoch;
 }
 
+// This leader's own epoch may have written nothing yet: then it ends where the log does.
+std::optional<storage::Log::EpochEnd> Partition::EndOfEpoch(LeaderEpoch epoch) const {
+  if (epoch > leader_epoch_) return std::nullopt;
+  if (epoch == leader_epoch_) return storage::Log::EpochEnd{epoch, log_->log_end()};
+  return log_->EndOffsetForEpoch(epoch);
+}
+
+void Partition::CheckDivergence(const FetchRequest& request, FetchOutcome& outcome) const {
+  if (!request.last_fetched_epoch.has_value()) return;
+  auto end = EndOfEpoch(*request.last_fetched_epoch);
+  if (!end.has_value()) {
+    outcome.error = ErrorCode::kOffsetOutOfRange;
+  } else if (end->epoch < *request.last_fetched_epoch || end->end < request.from) {
+    outcome.diverging_epoch = end;
+  }
+}
+
 FetchOutcome Partition::Fetch(const FetchRequest& request) const {
   FetchOutcome outcome{.error = failure_,
                        .high_watermark = replica_.high_watermark(),
@@ -162,7 +179,8 @@ FetchOutcome Partition::Fetch(const FetchRequest& request) const {
   if (outcome.error == ErrorCode::kNone) {
     outcome.error = CheckLeaderEpoch(request.current_leader_epoch);
   }
-  if (outcome.error != ErrorCode::kNone) return outcome;
+  if (outcome.error == ErrorCode::kNone) CheckDivergence(request, outcome);
+  if (outcome.error != ErrorCode::kNone || outcome.diverging_epoch.has_value()) return outcome;
   auto read = log_->Read({.from = request.from,
                           .limit = outcome.high_watermark,
                           .max_bytes = request.max_bytes,

@@ -61,6 +61,8 @@ struct FetchRequest {
   int64_t max_bytes = 0;
   bool at_least_one_batch = false;
   std::optional<LeaderEpoch> current_leader_epoch;
+  // Of the last record that a follower has; none: not a follower, or it has none.
+  std::optional<LeaderEpoch> last_fetched_epoch;
 };
 
 struct FetchOutcome {
@@ -69,6 +71,9 @@ struct FetchOutcome {
   Offset log_start_offset;
   storage::FileSlice slice;
   int64_t first_batch_bytes = 0;  // where the slice is not empty
+  // Set instead of records where the follower's log has parted from this one: until where they may
+  // still be the same.
+  std::optional<storage::Log::EpochEnd> diverging_epoch;
 };
 
 class Partition : public std::enable_shared_from_this<Partition> {
@@ -89,6 +94,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // kNone, or why nothing can be done here any more.
   ErrorCode failure() const { return failure_; }
   ErrorCode CheckLeaderEpoch(std::optional<LeaderEpoch> current) const;
+  // The largest epoch up to `epoch` that this log knows and where it ended; none: it knows none,
+  // or `epoch` is still to come.
+  std::optional<storage::Log::EpochEnd> EndOfEpoch(LeaderEpoch epoch) const;
 
   // The disk failed somewhere in this log directory: refuses everything from now on.
   void Fail(ErrorCode error);
@@ -106,6 +114,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
 
  private:
+  void CheckDivergence(const FetchRequest& request, FetchOutcome& outcome) const;
   AppendOutcome AppendNow(std::span<std::byte> batch, const AppendRequest& request);
   AppendOutcome OnWriteFailed(const absl::Status& status);
   void StartBackgroundWork();
