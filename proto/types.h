@@ -67,6 +67,10 @@ using BrokerId = StrongId<struct BrokerIdTag, int32_t>;
 using PartitionIndex = StrongId<struct PartitionIndexTag, int32_t>;
 using ProducerId = StrongId<struct ProducerIdTag, int64_t>;
 using ProducerEpoch = StrongId<struct ProducerEpochTag, int16_t>;
+// Counts the rebalances of a classic group.
+using GenerationId = StrongCount<struct GenerationIdTag, int32_t>;
+// Counts the assignments that a member of a consumer group has seen.
+using MemberEpoch = StrongCount<struct MemberEpochTag, int32_t>;
 
 // A UUID of version 4 that names a topic for its whole life; all zeros mean "none" on the wire.
 struct TopicId {

@@ -1,9 +1,8 @@
 // DescribeCluster: the cluster's id, its controller and its brokers.
 #pragma once
 
-#include <limits>
-
 #include "proto/error_code.h"
+#include "proto/wire/authorized_operations.h"
 #include "proto/wire/codec.h"
 
 namespace millrace::wire {
@@ -45,7 +44,7 @@ struct DescribeClusterResponse {
   std::string_view cluster_id;
   std::optional<BrokerId> controller_id;
   Array<Broker> brokers;
-  int32_t cluster_authorized_operations = std::numeric_limits<int32_t>::min();  // not requested
+  int32_t cluster_authorized_operations = kOperationsNotRequested;
 };
 
 template <class Archive>

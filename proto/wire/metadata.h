@@ -1,15 +1,11 @@
 // Metadata: the brokers, and who leads the partitions of which topics.
 #pragma once
 
-#include <limits>
-
 #include "proto/error_code.h"
+#include "proto/wire/authorized_operations.h"
 #include "proto/wire/codec.h"
 
 namespace millrace::wire {
-
-// "Nobody asked" in the bit fields of authorized operations.
-inline constexpr int32_t kOperationsNotRequested = std::numeric_limits<int32_t>::min();
 
 struct MetadataRequest {
   static constexpr MessageInfo kInfo{ApiKey::kMetadata, 0, 13, 9};

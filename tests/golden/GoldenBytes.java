@@ -93,9 +93,9 @@ public final class GoldenBytes {
   }
 
   private Object value(Type type) throws Exception {
-    if (type instanceof Schema) return struct((Schema) type);
     if (type instanceof TaggedFields) return tags((TaggedFields) type);
     if (type.isNullable() && isNull()) return null;
+    if (type instanceof Schema) return struct((Schema) type);
     if (type.isArray()) return array(type.arrayElementType().get());
     switch (type.toString()) {
       case "BOOLEAN":
@@ -116,6 +116,9 @@ public final class GoldenBytes {
       case "NULLABLE_STRING":
       case "COMPACT_NULLABLE_STRING":
         return text();
+      case "BYTES":
+      case "COMPACT_BYTES":
+        return ByteBuffer.wrap(bytes());
       case "RECORDS":
       case "COMPACT_RECORDS":
       case "NULLABLE_RECORDS":
@@ -169,16 +172,20 @@ public final class GoldenBytes {
     return text.toString();
   }
 
-  /** A MemoryRecords, which lives in another package since 4.x. */
-  private Object records() throws Exception {
+  private byte[] bytes() {
     byte[] bytes = new byte[taste == Taste.EMPTY ? 0 : random.nextInt(40)];
     random.nextBytes(bytes);
+    return bytes;
+  }
+
+  /** A MemoryRecords, which lives in another package since 4.x. */
+  private Object records() throws Exception {
     Class<?> type;
     try {
       type = Class.forName("org.apache.kafka.common.record.internal.MemoryRecords");
     } catch (ClassNotFoundException e) {
       type = Class.forName("org.apache.kafka.common.record.MemoryRecords");
     }
-    return type.getMethod("readableRecords", ByteBuffer.class).invoke(null, ByteBuffer.wrap(bytes));
+    return type.getMethod("readableRecords", ByteBuffer.class).invoke(null, ByteBuffer.wrap(bytes()));
   }
 }

@@ -9,15 +9,25 @@
 
 #include "proto/wire/api_versions.h"
 #include "proto/wire/create_topics.h"
+#include "proto/wire/delete_groups.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/describe_cluster.h"
+#include "proto/wire/describe_groups.h"
 #include "proto/wire/fetch.h"
 #include "proto/wire/find_coordinator.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/heartbeat.h"
 #include "proto/wire/init_producer_id.h"
+#include "proto/wire/join_group.h"
+#include "proto/wire/leave_group.h"
+#include "proto/wire/list_groups.h"
 #include "proto/wire/list_offsets.h"
 #include "proto/wire/metadata.h"
+#include "proto/wire/offset_commit.h"
+#include "proto/wire/offset_delete.h"
+#include "proto/wire/offset_fetch.h"
 #include "proto/wire/produce.h"
+#include "proto/wire/sync_group.h"
 
 namespace millrace::wire {
 
@@ -41,6 +51,16 @@ void ForEachMessage(Visit visit) {
   VisitBoth<InitProducerIdRequest, InitProducerIdResponse>(visit);
   VisitBoth<FindCoordinatorRequest, FindCoordinatorResponse>(visit);
   VisitBoth<DescribeClusterRequest, DescribeClusterResponse>(visit);
+  VisitBoth<JoinGroupRequest, JoinGroupResponse>(visit);
+  VisitBoth<SyncGroupRequest, SyncGroupResponse>(visit);
+  VisitBoth<HeartbeatRequest, HeartbeatResponse>(visit);
+  VisitBoth<LeaveGroupRequest, LeaveGroupResponse>(visit);
+  VisitBoth<OffsetCommitRequest, OffsetCommitResponse>(visit);
+  VisitBoth<OffsetFetchRequest, OffsetFetchResponse>(visit);
+  VisitBoth<DescribeGroupsRequest, DescribeGroupsResponse>(visit);
+  VisitBoth<ListGroupsRequest, ListGroupsResponse>(visit);
+  VisitBoth<DeleteGroupsRequest, DeleteGroupsResponse>(visit);
+  VisitBoth<OffsetDeleteRequest, OffsetDeleteResponse>(visit);
 }
 
 // An archive that fills a message with invented values, as far as a version has the fields.
@@ -79,11 +99,12 @@ class Randomizer {
     for (char& letter : letters) letter = static_cast<char>(Below(256));
     text = arena_->Copy(letters);
   }
-  void Field(Records& records) {
+  void Field(Bytes& bytes) {
     std::string_view text;
     Field(text);
-    records.bytes = std::as_bytes(std::span(text));
+    bytes = std::as_bytes(std::span(text));
   }
+  void Field(Records& records) { Field(records.bytes.emplace()); }
   void Field(std::optional<std::string_view>& text) { Maybe(text); }
   template <class T>
   void Field(Array<T>& array) {
@@ -104,6 +125,10 @@ class Randomizer {
   void NullableSince(int16_t version, std::optional<T>& field) {
     if (Before(version)) return Field(field.emplace());
     Maybe(field);
+  }
+  template <class T>
+  void NullableStruct(std::optional<T>& message) {
+    Maybe(message);
   }
   template <class T>
   void Optional(std::optional<T>& value) {
