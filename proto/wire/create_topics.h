@@ -3,6 +3,7 @@
 
 #include "proto/error_code.h"
 #include "proto/wire/codec.h"
+#include "proto/wire/config_resource.h"
 
 namespace millrace::wire {
 
@@ -61,17 +62,6 @@ void Describe(Archive& ar, CreateTopicsRequest& request) {
   if (ar.Since(1)) ar.Field(request.validate_only);
   ar.Tags();
 }
-
-// Where the value of a property comes from.
-enum class ConfigSource : int8_t {
-  kNotGiven = -1,
-  kUnknown = 0,
-  kTopicConfig = 1,
-  kDynamicBrokerConfig = 2,
-  kDynamicDefaultBrokerConfig = 3,
-  kStaticBrokerConfig = 4,
-  kDefaultConfig = 5,
-};
 
 struct CreateTopicsResponse {
   static constexpr MessageInfo kInfo{ApiKey::kCreateTopics, 0, 7, 5};

@@ -186,6 +186,7 @@ public final class GoldenBytes {
     } catch (ClassNotFoundException e) {
       type = Class.forName("org.apache.kafka.common.record.MemoryRecords");
     }
-    return type.getMethod("readableRecords", ByteBuffer.class).invoke(null, ByteBuffer.wrap(bytes()));
+    return type.getMethod("readableRecords", ByteBuffer.class)
+        .invoke(null, ByteBuffer.wrap(bytes()));
   }
 }

@@ -7,25 +7,35 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/wire/alter_configs.h"
 #include "proto/wire/api_versions.h"
+#include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
 #include "proto/wire/delete_groups.h"
+#include "proto/wire/delete_records.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/describe_cluster.h"
+#include "proto/wire/describe_configs.h"
 #include "proto/wire/describe_groups.h"
+#include "proto/wire/describe_log_dirs.h"
+#include "proto/wire/describe_producers.h"
+#include "proto/wire/describe_topic_partitions.h"
 #include "proto/wire/fetch.h"
 #include "proto/wire/find_coordinator.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/heartbeat.h"
+#include "proto/wire/incremental_alter_configs.h"
 #include "proto/wire/init_producer_id.h"
 #include "proto/wire/join_group.h"
 #include "proto/wire/leave_group.h"
+#include "proto/wire/list_config_resources.h"
 #include "proto/wire/list_groups.h"
 #include "proto/wire/list_offsets.h"
 #include "proto/wire/metadata.h"
 #include "proto/wire/offset_commit.h"
 #include "proto/wire/offset_delete.h"
 #include "proto/wire/offset_fetch.h"
+#include "proto/wire/offset_for_leader_epoch.h"
 #include "proto/wire/produce.h"
 #include "proto/wire/sync_group.h"
 
@@ -61,6 +71,16 @@ void ForEachMessage(Visit visit) {
   VisitBoth<ListGroupsRequest, ListGroupsResponse>(visit);
   VisitBoth<DeleteGroupsRequest, DeleteGroupsResponse>(visit);
   VisitBoth<OffsetDeleteRequest, OffsetDeleteResponse>(visit);
+  VisitBoth<DescribeConfigsRequest, DescribeConfigsResponse>(visit);
+  VisitBoth<AlterConfigsRequest, AlterConfigsResponse>(visit);
+  VisitBoth<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(visit);
+  VisitBoth<ListConfigResourcesRequest, ListConfigResourcesResponse>(visit);
+  VisitBoth<CreatePartitionsRequest, CreatePartitionsResponse>(visit);
+  VisitBoth<DeleteRecordsRequest, DeleteRecordsResponse>(visit);
+  VisitBoth<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>(visit);
+  VisitBoth<DescribeLogDirsRequest, DescribeLogDirsResponse>(visit);
+  VisitBoth<DescribeProducersRequest, DescribeProducersResponse>(visit);
+  VisitBoth<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(visit);
 }
 
 // An archive that fills a message with invented values, as far as a version has the fields.
