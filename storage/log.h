@@ -163,6 +163,10 @@ class Log {
   DiskJob Flush();
   // Starts write-back of what was appended since the last call; none when it is little.
   std::optional<DiskJob> EarlyWriteBack();
+  // [shard] DeleteRecords: the log starts at `start` from here on; whole segments below it go with
+  // the next DeleteOldSegments(). Never goes back. Precondition: start <= durable_end(), so that a
+  // log start that was written down is never beyond the end of what a crash leaves.
+  void AdvanceLogStart(Offset start);
   // Removes whole segments that retention by time or size, or the log start offset, lets go, never
   // the active one and nothing at or above `limit`. The log start offset moves at once; run
   // renames the files (.deleted) and unlinks them. None when there is nothing to do.
@@ -195,6 +199,8 @@ class Log {
   std::optional<EpochEnd> EndOffsetForEpoch(LeaderEpoch epoch) const;
   // The epoch that wrote `offset`; none for an empty log.
   std::optional<LeaderEpoch> EpochForOffset(Offset offset) const;
+  // The idempotent producers that are remembered, in no order.
+  std::vector<ProducerState::Active> ActiveProducers() const { return producers_.ListActive(); }
   const RecoveryReport& recovery_report() const;
   const std::string& directory() const;
 

@@ -221,6 +221,17 @@ void ProducerState::TruncateTo(Offset end) {
   });
 }
 
+std::vector<ProducerState::Active> ProducerState::ListActive() const {
+  std::vector<Active> active;
+  active.reserve(producers_.size());
+  for (const auto& [id, producer] : producers_) {
+    std::optional<int32_t> last_sequence;
+    if (producer.count > 0) last_sequence = producer.batches[producer.count - 1].last_sequence;
+    active.push_back({id, producer.epoch, producer.newest, last_sequence});
+  }
+  return active;
+}
+
 std::string ProducerState::EncodeSnapshot() const {
   std::vector<ProducerId> ids;  // sorted, so that equal states have equal bytes
   size_t entries = 0;

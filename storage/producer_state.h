@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/statusor.h>
@@ -45,6 +46,14 @@ class ProducerState {
   void TruncateTo(Offset end);
   void Clear() { producers_.clear(); }
   size_t size() const { return producers_.size(); }
+  // What is known of one producer, for those who ask (DescribeProducers).
+  struct Active {
+    ProducerId id;
+    ProducerEpoch epoch;
+    TimestampMs newest;
+    std::optional<int32_t> last_sequence;  // none: no batch of it is known
+  };
+  std::vector<Active> ListActive() const;
 
   std::string EncodeSnapshot() const;
   // DataLossError when the bytes are not a whole snapshot with a right checksum.

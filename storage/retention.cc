@@ -53,6 +53,14 @@ std::optional<DiskJob> Log::DeleteOldSegments(TimestampMs now, Offset limit) {
       .finish = [] {}};
 }
 
+void Log::AdvanceLogStart(Offset start) {
+  INVARIANT(start <= durable_end_);
+  if (start <= log_start_) return;
+  log_start_ = start;
+  epochs_.TruncateFromStart(log_start_);
+  ++epoch_changes_;
+}
+
 bool Log::MayDeleteFirst(TimestampMs now, Offset limit) const {
   if (segments_.size() == 1) return false;
   const Segment& first = *segments_.front();

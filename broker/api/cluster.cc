@@ -1,5 +1,6 @@
 // DescribeCluster and FindCoordinator.
 #include "broker/api/handlers.h"
+#include "proto/wire/authorized_operations.h"
 
 namespace millrace::api {
 
@@ -32,6 +33,9 @@ awaitable<void> HandleDescribeCluster(Context& context, wire::DescribeClusterReq
   if (request.endpoint_type == wire::EndpointType::kBroker) {
     response.cluster_id = image->cluster_id;
     response.controller_id = image->controller;
+    if (request.include_cluster_authorized_operations) {
+      response.cluster_authorized_operations = wire::kAllClusterOperations;
+    }
     response.brokers =
         context.arena().NewArray<wire::DescribeClusterResponse::Broker>(image->brokers.size());
     for (size_t i = 0; i < image->brokers.size(); ++i) {

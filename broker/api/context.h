@@ -17,6 +17,7 @@
 #include "broker/runtime/frame_handler.h"
 #include "broker/runtime/task_group.h"
 #include "broker/service/cluster_view.h"
+#include "broker/service/partition_host.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
 #include "proto/wire/frame.h"
@@ -28,6 +29,7 @@ struct ApiOptions {
   bool auto_create_topics = true;
   int64_t fetch_bytes_max = 55 << 20;
   size_t fetch_sessions_max = 1000;
+  std::string log_directory;
 };
 
 // One for the whole broker; outlives every handler.
@@ -36,6 +38,7 @@ struct Services {
   partition::PartitionTable& partitions;
   service::TopicService& topics;
   service::ProducerIds& producer_ids;
+  service::PartitionHost& host;
   DiskPool& disk_pool;
   ApiOptions options;
 };

@@ -3,20 +3,40 @@
 
 #include "broker/api/context.h"
 #include "proto/wire/api_versions.h"
+#include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
+#include "proto/wire/delete_records.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/describe_cluster.h"
+#include "proto/wire/describe_log_dirs.h"
+#include "proto/wire/describe_producers.h"
+#include "proto/wire/describe_topic_partitions.h"
 #include "proto/wire/fetch.h"
 #include "proto/wire/find_coordinator.h"
 #include "proto/wire/init_producer_id.h"
 #include "proto/wire/list_offsets.h"
 #include "proto/wire/metadata.h"
+#include "proto/wire/offset_for_leader_epoch.h"
 #include "proto/wire/produce.h"
 
 namespace millrace::api {
 
 awaitable<void> HandleApiVersions(Context& context, wire::ApiVersionsRequest& request,
                                   AnswerSlot slot);
+awaitable<void> HandleCreatePartitions(Context& context, wire::CreatePartitionsRequest& request,
+                                       AnswerSlot slot);
+awaitable<void> HandleDeleteRecords(Context& context, wire::DeleteRecordsRequest& request,
+                                    AnswerSlot slot);
+awaitable<void> HandleDescribeLogDirs(Context& context, wire::DescribeLogDirsRequest& request,
+                                      AnswerSlot slot);
+awaitable<void> HandleDescribeProducers(Context& context, wire::DescribeProducersRequest& request,
+                                        AnswerSlot slot);
+awaitable<void> HandleDescribeTopicPartitions(Context& context,
+                                              wire::DescribeTopicPartitionsRequest& request,
+                                              AnswerSlot slot);
+awaitable<void> HandleOffsetForLeaderEpoch(Context& context,
+                                           wire::OffsetForLeaderEpochRequest& request,
+                                           AnswerSlot slot);
 awaitable<void> HandleCreateTopics(Context& context, wire::CreateTopicsRequest& request,
                                    AnswerSlot slot);
 awaitable<void> HandleDeleteTopics(Context& context, wire::DeleteTopicsRequest& request,

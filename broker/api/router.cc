@@ -46,9 +46,15 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::ApiVersionsRequest, HandleApiVersions>(4),
     Entry<wire::CreateTopicsRequest, HandleCreateTopics>(7),
     Entry<wire::DeleteTopicsRequest, HandleDeleteTopics>(6),
+    Entry<wire::DeleteRecordsRequest, HandleDeleteRecords>(2),
     // Version 6 is for two-phase commit.
     Entry<wire::InitProducerIdRequest, HandleInitProducerId>(5),
+    Entry<wire::OffsetForLeaderEpochRequest, HandleOffsetForLeaderEpoch>(4),
+    Entry<wire::DescribeLogDirsRequest, HandleDescribeLogDirs>(5),
+    Entry<wire::CreatePartitionsRequest, HandleCreatePartitions>(3),
     Entry<wire::DescribeClusterRequest, HandleDescribeCluster>(2),
+    Entry<wire::DescribeProducersRequest, HandleDescribeProducers>(0),
+    Entry<wire::DescribeTopicPartitionsRequest, HandleDescribeTopicPartitions>(0),
 });
 
 const Api* FindApi(wire::ApiKey key) {

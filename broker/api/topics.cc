@@ -1,4 +1,4 @@
-// CreateTopics and DeleteTopics.
+// CreateTopics, CreatePartitions and DeleteTopics.
 #include <set>
 #include <string>
 
@@ -10,6 +10,7 @@ namespace {
 
 constexpr int16_t kDeleteByIdSince = 6;
 constexpr int16_t kDefaultsSince = 4;
+constexpr const char* kNamedTwice = "the request names this topic more than once";
 
 // Names that stand in a request more than once: Kafka refuses each of them.
 template <class Topics, class NameOf>
@@ -131,11 +132,43 @@ awaitable<void> HandleCreateTopics(Context& context, wire::CreateTopicsRequest& 
     response.topics[t].name = asked.name;
     if (duplicates.contains(asked.name)) {
       response.topics[t].error_code = ErrorCode::kInvalidRequest;
-      response.topics[t].error_message = "the request names this topic more than once";
+      response.topics[t].error_message = kNamedTwice;
       continue;
     }
     service::TopicOutcome outcome = co_await CreateOne(context, request, asked);
     PutCreated(context, outcome, response.topics[t]);
+  }
+  Answer(context, slot, response);
+}
+
+awaitable<void> HandleCreatePartitions(Context& context, wire::CreatePartitionsRequest& request,
+                                       AnswerSlot slot) {
+  wire::CreatePartitionsResponse response;
+  std::set<std::string_view> duplicates =
+      Duplicates(request.topics, [](const auto& topic) { return topic.name; });
+  response.results =
+      context.arena().NewArray<wire::CreatePartitionsResponse::Result>(request.topics.size());
+  for (size_t t = 0; t < request.topics.size(); ++t) {
+    const auto& asked = request.topics[t];
+    auto& answer = response.results[t];
+    answer.name = asked.name;
+    if (duplicates.contains(asked.name)) {
+      answer.error_code = ErrorCode::kInvalidRequest;
+      answer.error_message = kNamedTwice;
+      continue;
+    }
+    service::TopicGrowth growth{.name = std::string(asked.name),
+                                .partitions = asked.count,
+                                .validate_only = request.validate_only};
+    if (asked.assignments.has_value()) {
+      auto& assignments = growth.assignments.emplace();
+      for (const auto& one : *asked.assignments) {
+        assignments.emplace_back(one.broker_ids.begin(), one.broker_ids.end());
+      }
+    }
+    service::TopicOutcome outcome = co_await context.services.topics.Grow(std::move(growth));
+    answer.error_code = outcome.error;
+    if (!outcome.message.empty()) answer.error_message = context.arena().Copy(outcome.message);
   }
   Answer(context, slot, response);
 }

@@ -1,5 +1,6 @@
 #include "broker/app/broker.h"
 
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -23,11 +24,12 @@ namespace {
 constexpr const char* kMetadataDirectory = "__millrace_metadata-0";
 constexpr int64_t kDrainMsMax = 2000;
 
-api::ApiOptions MakeApiOptions(const core::Properties& properties) {
+api::ApiOptions MakeApiOptions(const core::Properties& properties, std::string log_directory) {
   return {.auto_create_topics = properties.Bool("auto.create.topics.enable"),
           .fetch_bytes_max = properties.Integer("fetch.max.bytes"),
           .fetch_sessions_max =
-              static_cast<size_t>(properties.Integer("max.incremental.fetch.session.cache.slots"))};
+              static_cast<size_t>(properties.Integer("max.incremental.fetch.session.cache.slots")),
+          .log_directory = std::move(log_directory)};
 }
 
 net::ConnectionLimits MakeLimits(const core::Properties& properties) {
@@ -113,7 +115,9 @@ void Broker::Parts::BuildServices() {
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
   services = std::make_unique<api::Services>(api::Services{
-      *view, table, *topics, *producer_ids, *disk_pool, MakeApiOptions(config.properties)});
+      *view, table, *topics, *producer_ids, *host, *disk_pool,
+      MakeApiOptions(config.properties,
+                     std::filesystem::absolute(config.data_directory).lexically_normal())});
   for (size_t i = 0; i < shards.size(); ++i) {
     routers.push_back(std::make_unique<api::Router>(*services, shards[i]));
   }

@@ -218,6 +218,22 @@ awaitable<void> Partition::Maintain(TimestampMs now) {
   quiet_.Notify();
 }
 
+awaitable<Partition::DeleteOutcome> Partition::DeleteRecords(std::optional<Offset> end) {
+  auto self = shared_from_this();
+  Offset start = end.value_or(high_watermark());
+  if (failure_ != ErrorCode::kNone) co_return DeleteOutcome{.error = failure_};
+  if (start.value() < 0 || start > high_watermark()) {
+    co_return DeleteOutcome{.error = ErrorCode::kOffsetOutOfRange};
+  }
+  while (log_->durable_end() < start) {
+    flusher_.Want();
+    co_await quiet_.Wait();
+    if (failure_ != ErrorCode::kNone) co_return DeleteOutcome{.error = failure_};
+  }
+  log_->AdvanceLogStart(start);
+  co_return DeleteOutcome{.log_start_offset = log_->log_start_offset()};
+}
+
 // An active segment goes, too, when all of it has expired: a new one is begun first.
 awaitable<void> Partition::RollIfExpired(TimestampMs now) {
   while (blocked_) co_await writable_.Wait();

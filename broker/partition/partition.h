@@ -98,6 +98,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // or `epoch` is still to come.
   std::optional<storage::Log::EpochEnd> EndOfEpoch(LeaderEpoch epoch) const;
 
+  struct DeleteOutcome {
+    ErrorCode error = ErrorCode::kNone;
+    Offset log_start_offset;
+  };
+  // The records before `end` are no longer read (DeleteRecords); none: all that may be read now.
+  // The log's new start is durable once its checkpoint is written, which is the caller's.
+  awaitable<DeleteOutcome> DeleteRecords(std::optional<Offset> end);
+
   // The disk failed somewhere in this log directory: refuses everything from now on.
   void Fail(ErrorCode error);
   // Retention, producer expiry. One at a time.

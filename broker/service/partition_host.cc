@@ -98,10 +98,10 @@ storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
           .log_start_offset = known->second->log_start_offset};
 }
 
-awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic) {
+awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic, size_t first) {
   absl::Status first_failure;
   TaskGroup opening(environment_.shard);
-  for (size_t p = 0; p < topic->partitions.size(); ++p) {
+  for (size_t p = first; p < topic->partitions.size(); ++p) {
     if (!HasReplica(topic->partitions[p], environment_.self)) continue;
     PartitionIndex index(static_cast<int32_t>(p));
     opening.Spawn(OpenOne(topic, index, first_failure));

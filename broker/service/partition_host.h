@@ -35,13 +35,15 @@ class PartitionHost {
 
   explicit PartitionHost(Environment environment);
 
-  // Opens every partition of the topic that this broker has a replica of.
-  awaitable<absl::Status> Open(core::ClusterImage::TopicPtr topic);
+  // Opens the partitions of the topic, from `first` on, that this broker has a replica of.
+  awaitable<absl::Status> Open(core::ClusterImage::TopicPtr topic, size_t first = 0);
   // Closes them and removes their files, the slow part in the background. Their checkpoints go,
   // too: a later topic of the same name starts anew.
   awaitable<void> Delete(core::ClusterImage::TopicPtr topic);
   // Syncs and closes all, writes the checkpoints. OK: the data directory may be marked clean.
   awaitable<absl::Status> CloseAll();
+  // Makes durable where every log starts now. On any shard.
+  awaitable<absl::Status> SaveCheckpoints() { return environment_.shard.Run(WriteCheckpoints()); }
 
   // Writes the checkpoints of what was opened, then starts retention and checkpoints, each in its
   // interval, until StopMaintenance.

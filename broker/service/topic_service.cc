@@ -142,8 +142,12 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
     spdlog::error("the metadata of topic {} does not parse: it is left out", name);
     co_return;
   }
+  // A topic that has grown: the partitions that it had are open.
+  auto known = image.topics().find(name);
+  bool has_grown = known != image.topics().end() && known->second->id == topic->id;
+  size_t first_new = has_grown ? known->second->partitions.size() : 0;
   // What does not open is reported there; its partitions answer KAFKA_STORAGE_ERROR.
-  absl::Status opened = co_await environment_.host.Open(topic);
+  absl::Status opened = co_await environment_.host.Open(topic, first_new);
   if (!opened.ok()) spdlog::error("topic {} is not wholly online: {}", name, opened.ToString());
   image.PutTopic(std::move(topic));
 }
@@ -167,13 +171,18 @@ std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
   return RefusedNumbers(topic);
 }
 
-std::optional<TopicOutcome> TopicService::RefusedNumbers(const NewTopic& topic) const {
-  for (const std::vector<BrokerId>& replicas : topic.assignments) {
-    if (replicas.size() != 1 || replicas[0] != environment_.self) {
-      return Refused(ErrorCode::kInvalidReplicaAssignment,
-                     fmt::format("the only broker is {}", environment_.self.value()));
-    }
+std::optional<TopicOutcome> TopicService::RefusedReplicas(
+    const std::vector<std::vector<BrokerId>>& assignments) const {
+  for (const std::vector<BrokerId>& replicas : assignments) {
+    if (replicas.size() == 1 && replicas[0] == environment_.self) continue;
+    return Refused(ErrorCode::kInvalidReplicaAssignment,
+                   fmt::format("the only broker is {}", environment_.self.value()));
   }
+  return std::nullopt;
+}
+
+std::optional<TopicOutcome> TopicService::RefusedNumbers(const NewTopic& topic) const {
+  if (auto refusal = RefusedReplicas(topic.assignments)) return refusal;
   int32_t partitions = topic.partitions.value_or(1);
   if (partitions < 1 || partitions > kPartitionsMax) {
     return Refused(
@@ -197,12 +206,59 @@ std::shared_ptr<core::TopicImage> TopicService::Plan(const NewTopic& topic) cons
   auto count = static_cast<int64_t>(topic.assignments.size());
   if (count == 0 && topic.partitions.has_value()) count = *topic.partitions;
   if (count == 0) count = environment_.properties.Integer("num.partitions");
-  core::PartitionImage one{.leader = environment_.self,
-                           .leader_epoch = LeaderEpoch(0),
-                           .replicas = {environment_.self},
-                           .isr = {environment_.self}};
-  planned->partitions.assign(static_cast<size_t>(count), one);
+  planned->partitions.assign(static_cast<size_t>(count), NewPartition());
   return planned;
+}
+
+core::PartitionImage TopicService::NewPartition() const {
+  return {.leader = environment_.self,
+          .leader_epoch = LeaderEpoch(0),
+          .replicas = {environment_.self},
+          .isr = {environment_.self}};
+}
+
+std::optional<TopicOutcome> TopicService::RefusedGrowth(const TopicGrowth& growth) const {
+  const core::TopicImage* topic = environment_.view.current().FindTopic(growth.name);
+  if (topic == nullptr) {
+    return Refused(ErrorCode::kUnknownTopicOrPartition,
+                   fmt::format("there is no topic '{}'", growth.name));
+  }
+  auto now = static_cast<int32_t>(topic->partitions.size());
+  if (growth.partitions <= now || growth.partitions > kPartitionsMax) {
+    return Refused(ErrorCode::kInvalidPartitions,
+                   fmt::format("topic '{}' has {} partitions and may get {} at most, not {}",
+                               growth.name, now, kPartitionsMax, growth.partitions));
+  }
+  if (!growth.assignments.has_value()) return std::nullopt;
+  if (growth.assignments->size() != static_cast<size_t>(growth.partitions - now)) {
+    return Refused(ErrorCode::kInvalidReplicaAssignment,
+                   fmt::format("{} new partitions need as many assignments, not {}",
+                               growth.partitions - now, growth.assignments->size()));
+  }
+  return RefusedReplicas(*growth.assignments);
+}
+
+awaitable<TopicOutcome> TopicService::GrowHere(TopicGrowth growth) {
+  metadata::Transaction transaction;
+  transaction.conditions = co_await Unchanged(growth.name);
+  std::optional<TopicOutcome> refusal = RefusedGrowth(growth);
+  if (refusal.has_value()) co_return *std::move(refusal);
+  auto grown =
+      std::make_shared<core::TopicImage>(*environment_.view.current().FindTopic(growth.name));
+  grown->partitions.resize(static_cast<size_t>(growth.partitions), NewPartition());
+  if (growth.validate_only) co_return TopicOutcome{ErrorCode::kNone, "", grown};
+  transaction.mutations.push_back({KeyOf(growth.name), Encode(*grown)});
+  co_return co_await Commit(std::move(transaction), grown, ErrorCode::kInvalidPartitions);
+}
+
+awaitable<std::vector<metadata::Condition>> TopicService::Unchanged(std::string name) {
+  std::vector<metadata::Condition> conditions;
+  absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
+  if (!listing.ok()) co_return conditions;
+  for (const metadata::Entry& entry : listing->entries) {
+    if (entry.key == KeyOf(name)) conditions.push_back({entry.key, entry.modified});
+  }
+  co_return conditions;
 }
 
 awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
@@ -229,13 +285,8 @@ awaitable<TopicOutcome> TopicService::DeleteHere(std::string name) {
                       fmt::format("there is no topic '{}'", name));
   }
   core::ClusterImage::TopicPtr topic = found->second;
-  absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
   metadata::Transaction transaction;
-  if (listing.ok()) {
-    for (const metadata::Entry& entry : listing->entries) {
-      if (entry.key == KeyOf(name)) transaction.conditions.push_back({entry.key, entry.modified});
-    }
-  }
+  transaction.conditions = co_await Unchanged(name);
   transaction.mutations.push_back({.key = KeyOf(name)});
   co_return co_await Commit(std::move(transaction), topic, ErrorCode::kUnknownTopicOrPartition);
 }

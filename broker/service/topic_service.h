@@ -1,7 +1,7 @@
-// Topics: creates and deletes them through the metadata store, follows its changes, opens and
-// closes their partitions on this broker, and publishes the cluster image.
+// Topics: creates, grows and deletes them through the metadata store, follows its changes, opens
+// and closes their partitions on this broker, and publishes the cluster image.
 //
-// Threading: Create and Delete may be called on any shard; the rest lives on the store's.
+// Threading: Create, Grow and Delete may be called on any shard; the rest lives on the store's.
 // A topic becomes visible in the image after its partitions are open, so a handler that finds a
 // topic but not its partition has met a failed log.
 // Lifetime: everything in Environment outlives the service; Stop before destroying it.
@@ -34,6 +34,15 @@ struct NewTopic {
   bool validate_only = false;
 };
 
+// More partitions for a topic.
+struct TopicGrowth {
+  std::string name;
+  int32_t partitions = 0;  // in all
+  // Of the new partitions; none: the broker's choice.
+  std::optional<std::vector<std::vector<BrokerId>>> assignments;
+  bool validate_only = false;
+};
+
 struct TopicOutcome {
   ErrorCode error = ErrorCode::kNone;
   std::string message;
@@ -60,13 +69,23 @@ class TopicService {
   awaitable<TopicOutcome> Create(NewTopic topic) {
     return environment_.shard.Run(CreateHere(std::move(topic)));
   }
+  awaitable<TopicOutcome> Grow(TopicGrowth growth) {
+    return environment_.shard.Run(GrowHere(std::move(growth)));
+  }
   awaitable<TopicOutcome> Delete(std::string name) {
     return environment_.shard.Run(DeleteHere(std::move(name)));
   }
 
  private:
   awaitable<TopicOutcome> CreateHere(NewTopic topic);
+  awaitable<TopicOutcome> GrowHere(TopicGrowth growth);
   awaitable<TopicOutcome> DeleteHere(std::string name);
+  std::optional<TopicOutcome> RefusedGrowth(const TopicGrowth& growth) const;
+  std::optional<TopicOutcome> RefusedReplicas(
+      const std::vector<std::vector<BrokerId>>& assignments) const;
+  core::PartitionImage NewPartition() const;
+  // The condition that the topic is still as it is in the store.
+  awaitable<std::vector<metadata::Condition>> Unchanged(std::string name);
   std::optional<TopicOutcome> Refusal(const NewTopic& topic) const;
   std::optional<TopicOutcome> RefusedNumbers(const NewTopic& topic) const;
   std::shared_ptr<core::TopicImage> Plan(const NewTopic& topic) const;

@@ -28,21 +28,51 @@
 #include <catch2/catch.hpp>
 
 #include "proto/wire/api_versions.h"
+#include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
+#include "proto/wire/delete_records.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/describe_cluster.h"
+#include "proto/wire/describe_log_dirs.h"
+#include "proto/wire/describe_producers.h"
+#include "proto/wire/describe_topic_partitions.h"
 #include "proto/wire/fetch.h"
 #include "proto/wire/find_coordinator.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/init_producer_id.h"
 #include "proto/wire/list_offsets.h"
 #include "proto/wire/metadata.h"
+#include "proto/wire/offset_for_leader_epoch.h"
 #include "proto/wire/produce.h"
 
 namespace millrace::test {
 
 template <class Request>
 struct AnswerTo;
+template <>
+struct AnswerTo<wire::CreatePartitionsRequest> {
+  using Type = wire::CreatePartitionsResponse;
+};
+template <>
+struct AnswerTo<wire::DeleteRecordsRequest> {
+  using Type = wire::DeleteRecordsResponse;
+};
+template <>
+struct AnswerTo<wire::DescribeLogDirsRequest> {
+  using Type = wire::DescribeLogDirsResponse;
+};
+template <>
+struct AnswerTo<wire::DescribeProducersRequest> {
+  using Type = wire::DescribeProducersResponse;
+};
+template <>
+struct AnswerTo<wire::DescribeTopicPartitionsRequest> {
+  using Type = wire::DescribeTopicPartitionsResponse;
+};
+template <>
+struct AnswerTo<wire::OffsetForLeaderEpochRequest> {
+  using Type = wire::OffsetForLeaderEpochResponse;
+};
 template <>
 struct AnswerTo<wire::ApiVersionsRequest> {
   using Type = wire::ApiVersionsResponse;
