@@ -10,7 +10,6 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/api/handlers.h"
-#include "storage/disk_space.h"
 
 namespace millrace::api {
 
@@ -68,18 +67,12 @@ wire::Array<LogDirs::Topic> PutSizes(wire::Arena& arena, const std::vector<LogSi
 }
 
 awaitable<void> MeasureDisk(const Context& context, LogDirs::Result& result) {
-  const std::string& directory = context.services.options.log_directory;
-  storage::DiskSpace space;
-  absl::Status status = co_await context.services.disk_pool.Run([&] {
-    auto found = storage::DiskSpaceOf(directory);
-    if (found.ok()) space = *found;
-    return found.status();
-  });
-  if (status.ok()) {
-    result.total_bytes = space.total_bytes;
-    result.usable_bytes = space.usable_bytes;
+  auto space = co_await context.services.host.MeasureDisk();
+  if (space.ok()) {
+    result.total_bytes = space->total_bytes;
+    result.usable_bytes = space->usable_bytes;
   } else {
-    spdlog::error("{}: {}", directory, status.ToString());
+    spdlog::error("{}: {}", result.log_dir, space.status().ToString());
     result.error_code = ErrorCode::kKafkaStorageError;
   }
 }

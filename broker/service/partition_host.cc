@@ -223,6 +223,17 @@ awaitable<absl::Status> PartitionHost::WriteCheckpoints() {
       [&] { return environment_.data_directory.WriteCheckpoints(checkpoints); });
 }
 
+awaitable<absl::StatusOr<storage::DiskSpace>> PartitionHost::MeasureDisk() {
+  absl::StatusOr<storage::DiskSpace> space = storage::DiskSpace{};
+  const std::string& path = environment_.data_directory.path();
+  absl::Status measured = co_await environment_.disk_pool.Run([&] {
+    space = storage::DiskSpaceOf(path);
+    return space.status();
+  });
+  if (!measured.ok()) co_return measured;
+  co_return space;
+}
+
 // One failed disk takes the whole log directory offline: what it holds cannot be trusted to stay.
 void PartitionHost::OnDiskFailure() {
   ShardSet& shards = environment_.table.shards();

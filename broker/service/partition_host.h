@@ -10,6 +10,7 @@
 #include <string>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include "broker/core/cluster_image.h"
 #include "broker/core/properties.h"
@@ -18,6 +19,7 @@
 #include "broker/runtime/task_group.h"
 #include "broker/service/topic_settings.h"
 #include "storage/data_directory.h"
+#include "storage/disk_space.h"
 
 namespace millrace::service {
 
@@ -44,6 +46,8 @@ class PartitionHost {
   awaitable<absl::Status> CloseAll();
   // Makes durable where every log starts now. On any shard.
   awaitable<absl::Status> SaveCheckpoints() { return environment_.shard.Run(WriteCheckpoints()); }
+  // The file system that the data directory lies on. On any shard.
+  awaitable<absl::StatusOr<storage::DiskSpace>> MeasureDisk();
 
   // Writes the checkpoints of what was opened, then starts retention and checkpoints, each in its
   // interval, until StopMaintenance.
