@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "odd_writer.h"
 #include "support.h"
 
 namespace millrace::wire {
@@ -73,6 +74,47 @@ TEST_CASE("wire: counts that lie anywhere in a message take no more memory than 
       }
     }
     SUCCEED();
+  });
+}
+
+TEST_CASE("wire: each length or count that lies is refused, and nothing is allocated for it") {
+  size_t lies = 0;
+  ForEachVersion([&]<class Message>(int16_t version) {
+    for (uint64_t seed = 1; seed <= 4; ++seed) {
+      Arena invented;
+      auto message = InventMessage<Message>(seed, version, invented);
+      size_t lengths = 0;
+      std::vector<std::byte> honest = EncodeOddly(message, version, {}, &lengths);
+      for (size_t at = 0; at < lengths; ++at) {
+        for (uint32_t lie : {0x7fff'ffffU, 0x7fff'fffeU, 0xffff'fffeU}) {
+          Arena arena;
+          Message read;
+          std::vector<std::byte> bytes = EncodeOddly(message, version, {.lie_at = at, .lie = lie});
+          if (DecodeMessage(bytes, version, arena, read) == nullptr) FAIL("accepted " << at);
+          if (arena.allocated_bytes() > 8192 + 256 * honest.size()) FAIL("too much at " << at);
+          ++lies;
+        }
+      }
+    }
+  });
+  CHECK(lies > 10'000);
+}
+
+TEST_CASE("wire: unknown tagged fields in every struct are skipped") {
+  ForEachVersion([]<class Message>(int16_t version) {
+    for (uint64_t seed = 1; seed <= 10; ++seed) {
+      Arena arena;
+      auto message = InventMessage<Message>(seed, version, arena);
+      std::vector<std::byte> plain = RandomMessage<Message>(seed, version);
+      std::vector<std::byte> odd = EncodeOddly(message, version, {.unknown_tags = true});
+      REQUIRE((odd.size() > plain.size()) == Message::kInfo.IsFlexible(version));
+      Message read;
+      const char* fault = DecodeMessage(odd, version, arena, read);
+      if (fault != nullptr) FAIL(fault);
+      ByteBuffer buffer;
+      EncodeMessage(buffer, read, version);
+      REQUIRE(ToHex(buffer.bytes()) == ToHex(plain));
+    }
   });
 }
 

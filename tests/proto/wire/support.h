@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +37,7 @@
 #include "proto/wire/offset_for_leader_epoch.h"
 #include "proto/wire/produce.h"
 #include "proto/wire/sync_group.h"
+#include "randomizer.h"
 
 namespace millrace::wire {
 
@@ -81,108 +81,6 @@ void ForEachMessage(Visit visit) {
   VisitBoth<DescribeLogDirsRequest, DescribeLogDirsResponse>(visit);
   VisitBoth<DescribeProducersRequest, DescribeProducersResponse>(visit);
   VisitBoth<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(visit);
-}
-
-// An archive that fills a message with invented values, as far as a version has the fields.
-class Randomizer {
- public:
-  static constexpr bool kReads = true;
-
-  Randomizer(std::mt19937_64& random, int16_t version, Arena& arena)
-      : random_(&random), version_(version), arena_(&arena) {}
-
-  bool Since(int16_t version) const { return version_ >= version; }
-  bool Before(int16_t version) const { return version_ < version; }
-
-  void Field(bool& value) { value = Below(2) == 1; }
-  template <WireInteger T>
-  void Field(T& value) {
-    value = static_cast<T>(Below(3) == 0 ? Below(100) : (*random_)());
-  }
-  template <WireEnum T>
-  void Field(T& value) {
-    std::underlying_type_t<T> raw{};
-    Field(raw);
-    value = static_cast<T>(raw);
-  }
-  template <WireId T>
-  void Field(T& id) {
-    typename T::Value value{};
-    Field(value);
-    id = T(value);
-  }
-  void Field(TopicId& id) {
-    for (std::byte& byte : id.bytes) byte = static_cast<std::byte>(Below(256));
-  }
-  void Field(std::string_view& text) {
-    std::string letters(Below(40) == 0 ? 200 : Below(10), 'a');
-    for (char& letter : letters) letter = static_cast<char>(Below(256));
-    text = arena_->Copy(letters);
-  }
-  void Field(Bytes& bytes) {
-    std::string_view text;
-    Field(text);
-    bytes = std::as_bytes(std::span(text));
-  }
-  void Field(Records& records) { Field(records.bytes.emplace()); }
-  void Field(std::optional<std::string_view>& text) { Maybe(text); }
-  template <class T>
-  void Field(Array<T>& array) {
-    array = arena_->NewArray<T>(Below(4));
-    for (T& element : array) Field(element);
-  }
-  template <class T>
-  void Field(std::optional<Array<T>>& array) {
-    Maybe(array);
-  }
-  template <class T>
-    requires requires(Randomizer& r, T& t) { Describe(r, t); }
-  void Field(T& message) {
-    Describe(*this, message);
-  }
-  void PlainString(std::optional<std::string_view>& text) { Maybe(text); }
-  template <class T>
-  void NullableSince(int16_t version, std::optional<T>& field) {
-    if (Before(version)) return Field(field.emplace());
-    Maybe(field);
-  }
-  template <class T>
-  void NullableStruct(std::optional<T>& message) {
-    Maybe(message);
-  }
-  template <class T>
-  void Optional(std::optional<T>& value) {
-    Maybe(value);
-  }
-  template <class... T>
-  void Tags(Tag<T>... tags) {
-    (Maybe(tags.field), ...);
-  }
-
- private:
-  uint64_t Below(uint64_t limit) { return (*random_)() % limit; }
-  template <class T>
-  void Maybe(std::optional<T>& value) {
-    value.reset();
-    if (Below(3) != 0) Field(value.emplace());
-  }
-
-  std::mt19937_64* random_;
-  int16_t version_;
-  Arena* arena_;
-};
-
-// An invented message of the version, encoded. The same seed gives the same bytes.
-template <class Message>
-std::vector<std::byte> RandomMessage(uint64_t seed, int16_t version) {
-  std::mt19937_64 random(seed * 1000 + static_cast<uint64_t>(version));
-  Arena arena;
-  Randomizer randomizer(random, version, arena);
-  Message message;
-  Describe(randomizer, message);
-  ByteBuffer buffer;
-  EncodeMessage(buffer, message, version);
-  return {buffer.bytes().begin(), buffer.bytes().end()};
 }
 
 inline std::string ToHex(Bytes bytes) {
