@@ -1,3 +1,7 @@
+import java.io.BufferedOutputStream;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.util.HexFormat;
 import java.util.Map;
@@ -23,6 +27,10 @@ import org.apache.kafka.common.protocol.types.Type;
  *
  * <p>Arguments: "Produce.request" for every version that this kafka-clients knows, or
  * "Produce.request:0-2".
+ *
+ * <p>With the argument "recode" it reads such lines instead, decodes each message and prints, line
+ * by line, its bytes as the client encodes it again; or "unknown" where it does not know the
+ * version, or what is wrong.
  */
 public final class GoldenBytes {
   private static final String PACKAGE = "org.apache.kafka.common.message.";
@@ -41,6 +49,10 @@ public final class GoldenBytes {
   }
 
   public static void main(String[] arguments) throws Exception {
+    if (arguments.length == 1 && arguments[0].equals("recode")) {
+      recodeLines();
+      return;
+    }
     for (String argument : arguments) {
       String[] nameAndRange = argument.split(":");
       String[] apiAndKind = nameAndRange[0].split("\\.");
@@ -74,13 +86,43 @@ public final class GoldenBytes {
       ByteBuffer invented = ByteBuffer.allocate(schema.sizeOf(struct));
       schema.write(invented, struct);
       invented.flip();
-      ApiMessage message = (ApiMessage) type.getDeclaredConstructor().newInstance();
-      message.read(new ByteBufferAccessor(invented), version);
-      ObjectSerializationCache cache = new ObjectSerializationCache();
-      ByteBuffer written = ByteBuffer.allocate(message.size(cache, version));
-      message.write(new ByteBufferAccessor(written), cache, version);
-      String hex = HexFormat.of().formatHex(written.array(), 0, written.position());
+      String hex = recode(type, version, invented);
       System.out.println(api + " " + kind + " " + version + " " + hex);
+    }
+  }
+
+  /** Reads a message, as far as it goes, and writes it. */
+  private static String recode(Class<?> type, short version, ByteBuffer bytes) throws Exception {
+    ApiMessage message = (ApiMessage) type.getDeclaredConstructor().newInstance();
+    message.read(new ByteBufferAccessor(bytes), version);
+    ObjectSerializationCache cache = new ObjectSerializationCache();
+    ByteBuffer written = ByteBuffer.allocate(message.size(cache, version));
+    message.write(new ByteBufferAccessor(written), cache, version);
+    return HexFormat.of().formatHex(written.array(), 0, written.position());
+  }
+
+  private static void recodeLines() throws Exception {
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+    PrintStream out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16));
+    for (String line = in.readLine(); line != null; line = in.readLine()) {
+      out.println(recodeLine(line.split(" ", -1)));
+    }
+    out.flush();
+  }
+
+  private static String recodeLine(String[] words) {
+    try {
+      Class<?> type = messageClass(words[0], words[1]);
+      short version = Short.parseShort(words[2]);
+      if (version < type.getField("LOWEST_SUPPORTED_VERSION").getShort(null)
+          || version > type.getField("HIGHEST_SUPPORTED_VERSION").getShort(null)) {
+        return "unknown";
+      }
+      ByteBuffer bytes = ByteBuffer.wrap(HexFormat.of().parseHex(words[3]));
+      String hex = recode(type, version, bytes);
+      return bytes.hasRemaining() ? bytes.remaining() + " bytes are left" : hex;
+    } catch (Exception e) {
+      return "refused: " + e;
     }
   }
 

@@ -84,11 +84,32 @@ def prepare_java():
     return reason
 
 
+def prepare_old_kafka_clients():
+    """kafka-clients 3.9.2 alone, for tests/golden/recode_test.py."""
+    folder = os.path.join(INTEROP_DIR, "kafka-clients-3.9.2")
+    pom = os.path.join(HERE, "..", "golden", "pom.xml")
+    with open(pom, encoding="utf-8") as file:
+        stamp = file.read()
+    if stamped(folder, stamp):
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    shutil.copy(pom, folder)
+    copy = ["mvn", "--batch-mode", "--quiet", "-Dkafka.version=3.9.2", PLUGIN,
+            f"-DoutputDirectory={os.path.join(folder, 'libs')}"]
+    reason = run([*copy, "--offline"], cwd=folder)
+    reason = reason and run(copy, cwd=folder)
+    if reason is None:
+        finish(folder, stamp)
+    return reason
+
+
 def main():
     os.makedirs(INTEROP_DIR, exist_ok=True)
     with open(os.path.join(INTEROP_DIR, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for name, prepare in (("confluent-kafka", prepare_venv), ("Kafka for Java", prepare_java)):
+        for name, prepare in (("confluent-kafka", prepare_venv), ("Kafka for Java", prepare_java),
+                              ("kafka-clients 3.9.2", prepare_old_kafka_clients)):
             reason = prepare()
             state = "ready" if reason is None else f"NOT available: {reason}"
             print(f"interop: {name}: {state}")
