@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "absl/functional/function_ref.h"
 #include "proto/invariant.h"
 #include "proto/record/compression_codecs.h"
 
@@ -104,6 +105,21 @@ void BoundedOutput::GrowTo(size_t bytes) {
   out_.resize(start_ + bytes);
 }
 
+namespace {
+
+// `decompress` writes into memory that is bounded and kept only on success.
+absl::Status DecompressBounded(size_t in_bytes, size_t max_bytes, std::vector<std::byte>& out,
+                               absl::FunctionRef<absl::Status(BoundedOutput&)> decompress) {
+  const size_t expected = std::clamp(in_bytes, kFirstRoomMin, kFirstRoomMax) * kExpectedRatio;
+  BoundedOutput bounded(out, max_bytes, expected);
+  absl::Status status = decompress(bounded);
+  if (status.ok() && bounded.IsOverLimit()) status = bounded.OverLimit();
+  if (status.ok()) bounded.Keep();
+  return status;
+}
+
+}  // namespace
+
 absl::Status Compress(Compression how, std::span<const std::byte> in, std::vector<std::byte>& out) {
   const size_t start = out.size();
   absl::Status status = CompressInto(how, in, out);
@@ -113,12 +129,27 @@ absl::Status Compress(Compression how, std::span<const std::byte> in, std::vecto
 
 absl::Status Decompress(CodecType codec, std::span<const std::byte> in, size_t max_bytes,
                         std::vector<std::byte>& out) {
-  const size_t expected = std::clamp(in.size(), kFirstRoomMin, kFirstRoomMax) * kExpectedRatio;
-  BoundedOutput bounded(out, max_bytes, expected);
-  absl::Status status = DecompressInto(codec, in, bounded);
-  if (status.ok() && bounded.IsOverLimit()) status = bounded.OverLimit();
-  if (status.ok()) bounded.Keep();
+  return DecompressBounded(in.size(), max_bytes, out, [&](BoundedOutput& bounded) {
+    return DecompressInto(codec, in, bounded);
+  });
+}
+
+absl::Status CompressForMagic0(Compression how, std::span<const std::byte> in,
+                               std::vector<std::byte>& out) {
+  const size_t start = out.size();
+  absl::Status status = Compress(how, in, out);
+  if (status.ok() && how.codec == CodecType::kLz4) {
+    SetLz4HeaderChecksum(std::span(out).subspan(start), Lz4HeaderChecksum::kOfMagic0);
+  }
   return status;
+}
+
+absl::Status DecompressForMagic0(CodecType codec, std::span<const std::byte> in, size_t max_bytes,
+                                 std::vector<std::byte>& out) {
+  if (codec != CodecType::kLz4) return Decompress(codec, in, max_bytes, out);
+  return DecompressBounded(in.size(), max_bytes, out, [&](BoundedOutput& bounded) {
+    return DecompressLz4Magic0(in, bounded);
+  });
 }
 
 }  // namespace millrace::record

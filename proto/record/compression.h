@@ -34,4 +34,12 @@ absl::Status Compress(Compression how, std::span<const std::byte> in, std::vecto
 absl::Status Decompress(CodecType codec, std::span<const std::byte> in, size_t max_bytes,
                         std::vector<std::byte>& out);
 
+// The same for what stands in a message of magic 0: there the header of an LZ4 frame carries a
+// checksum of the wrong bytes, the frame's magic included. Old clients write and expect it so; read
+// is either.
+absl::Status CompressForMagic0(Compression how, std::span<const std::byte> in,
+                               std::vector<std::byte>& out);
+absl::Status DecompressForMagic0(CodecType codec, std::span<const std::byte> in, size_t max_bytes,
+                                 std::vector<std::byte>& out);
+
 }  // namespace millrace::record

@@ -53,9 +53,17 @@ absl::Status CompressLz4(std::span<const std::byte> in, std::optional<int> level
 absl::Status CompressZstd(std::span<const std::byte> in, std::optional<int> level,
                           std::vector<std::byte>& out);
 
+// Over which bytes of an LZ4 frame's header its checksum goes: its descriptor, or, in messages of
+// magic 0, the magic before that, too.
+enum class Lz4HeaderChecksum : uint8_t { kRight, kOfMagic0 };
+// Precondition: `frame` starts with a frame's header of 15 bytes or less.
+void SetLz4HeaderChecksum(std::span<std::byte> frame, Lz4HeaderChecksum which);
+
 absl::Status DecompressGzip(std::span<const std::byte> in, BoundedOutput& out);
 absl::Status DecompressSnappy(std::span<const std::byte> in, BoundedOutput& out);
 absl::Status DecompressLz4(std::span<const std::byte> in, BoundedOutput& out);
+// Takes the frame's header checksum for right if it is the one of magic 0, too.
+absl::Status DecompressLz4Magic0(std::span<const std::byte> in, BoundedOutput& out);
 absl::Status DecompressZstd(std::span<const std::byte> in, BoundedOutput& out);
 
 }  // namespace millrace::record
