@@ -134,6 +134,17 @@ absl::StatusOr<OpenedSegment> Recovery::OpenSegment(Offset base, bool may_trust)
 absl::Status Recovery::CheckWhole(const OpenedSegment& opened, bool is_last) const {
   if (opened.is_whole()) return absl::OkStatus();
   const Segment& segment = *opened.segment;
+  const auto is_old =
+      HoldsLegacyMessage(*segment.files().log, segment.size_bytes(), opened.file_bytes);
+  if (!is_old.ok()) return is_old.status();
+  if (*is_old) {
+    // Whole data, though not for us: nothing that may be cut.
+    return absl::DataLossError(
+        fmt::format("{}: position {} of {} (offset {}) holds a message of a format older than "
+                    "Kafka 0.11, which is not read",
+                    directory_, segment.size_bytes(), SegmentFileName(segment.base(), kLogSuffix),
+                    segment.next_offset().value()));
+  }
   if (is_last && segment.next_offset() >= how_.recovery_point) return absl::OkStatus();
   return absl::DataLossError(fmt::format(
       "{}: no intact batch at position {} of {} (offset {}), {}", directory_, segment.size_bytes(),

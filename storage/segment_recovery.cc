@@ -1,17 +1,23 @@
 #include "storage/segment_recovery.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <fmt/format.h>
 
+#include "proto/record/message_set.h"
 #include "storage/batch_walk.h"
 
 namespace millrace::storage {
 namespace {
 
+// Larger than any broker took; what claims more is damage.
+constexpr int64_t kLegacyMessageBytesMax = 128 << 20;
 constexpr int64_t kSegmentBytesMax = std::numeric_limits<int32_t>::max();
 
 // Whether the batch can stand at the end of what is known of the segment.
@@ -117,6 +123,20 @@ absl::StatusOr<OpenedSegment> ScanSegment(const SegmentFiles& files, Offset base
                        .file_bytes = *file_bytes,
                        .indexes_rebuilt = true,
                        .verified = true};
+}
+
+absl::StatusOr<bool> HoldsLegacyMessage(const File& file, int64_t position, int64_t end) {
+  std::array<std::byte, record::kMessageBytesMin> head;
+  if (end - position < static_cast<int64_t>(head.size())) return false;
+  auto read = file.ReadAt(position, head);
+  if (!read.ok()) return read.status();
+  if (*read < head.size()) return false;
+  const std::optional<int64_t> size = record::ClaimedMessageSize(head);
+  if (!size.has_value() || *size > std::min(end - position, kLegacyMessageBytesMax)) return false;
+  std::vector<std::byte> bytes(static_cast<size_t>(*size));
+  read = file.ReadAt(position, bytes);
+  if (!read.ok()) return read.status();
+  return *read == bytes.size() && record::MessageReader(bytes).Next().has_value();
 }
 
 }  // namespace millrace::storage

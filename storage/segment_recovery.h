@@ -32,4 +32,7 @@ absl::StatusOr<OpenedSegment> ResumeSegment(const SegmentFiles& files, Offset ba
 absl::StatusOr<OpenedSegment> ScanSegment(const SegmentFiles& files, Offset base,
                                           const Segment::Limits& limits);
 
+// Whether a sound message of magic 0 or 1 stands at the position, as Kafka before 0.11 wrote them.
+absl::StatusOr<bool> HoldsLegacyMessage(const File& file, int64_t position, int64_t end);
+
 }  // namespace millrace::storage

@@ -228,6 +228,15 @@ MessageFault MessageReader::Read(MessageView& message) {
   return MessageFault::kNone;
 }
 
+std::optional<int64_t> ClaimedMessageSize(Bytes head) {
+  INVARIANT(head.size() >= kMessageBytesMin);
+  const auto magic = static_cast<int8_t>(head[kPrefixBytes + kMessageMagicAt]);
+  const auto size = int64_t{LoadBigEndian<int32_t>(head.data() + sizeof(int64_t))};
+  if ((magic != kMagicV0 && magic != kMagicV1) || size < int64_t{kBodyBytesMin})
+    return std::nullopt;
+  return int64_t{kPrefixBytes} + size;
+}
+
 std::optional<int8_t> MagicOf(Bytes set) {
   if (set.size() <= kMagicAt) return std::nullopt;
   return static_cast<int8_t>(set[kMagicAt]);

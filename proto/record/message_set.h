@@ -74,6 +74,10 @@ class MessageReader {
   MessageFault fault_ = MessageFault::kNone;
 };
 
+// How many bytes the message at the front claims to have in all; none when it cannot be one.
+// Precondition: head.size() >= kMessageBytesMin.
+std::optional<int64_t> ClaimedMessageSize(std::span<const std::byte> head);
+
 // The magic of the set's first message, or of the batch that stands there instead.
 std::optional<int8_t> MagicOf(std::span<const std::byte> set);
 

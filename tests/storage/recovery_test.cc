@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/record/message_set.h"
 #include "storage/log.h"
 #include "storage/segment_files.h"
 #include "tests/storage/log_fixture.h"
@@ -100,6 +101,35 @@ TEST_CASE("recovery: a bad batch below the recovery point is refused, nothing is
   CHECK(absl::IsDataLoss(status));
   CHECK_THAT(status.ToString(), Catch::Contains("below the recovery point 8"));
   CHECK(Snapshot(fs) == before);
+}
+
+TEST_CASE("recovery: messages of older formats are refused where they stand, and never cut") {
+  for (const int8_t magic : {record::kMagicV0, record::kMagicV1}) {
+    std::vector<std::byte> message;
+    record::AppendMessage({.offset = Offset(5),
+                           .magic = magic,
+                           .attributes = 0,
+                           .timestamp = kNow,
+                           .key = std::nullopt,
+                           .value = test::BytesOf("old")},
+                          message);
+    for (const bool clean : {false, true}) {
+      auto fs = MakeLogDisk();
+      WriteLog(fs, 5);
+      AppendBytes(fs, Path(0, ".log"), message);
+      const auto before = Snapshot(fs);
+      const auto log = TryOpen(fs, {.clean = clean});
+      REQUIRE(absl::IsDataLoss(log.status()));
+      CHECK_THAT(std::string(log.status().message()), Catch::Matchers::Contains("Kafka 0.11"));
+      CHECK(Snapshot(fs) == before);
+    }
+    // A torn one is no message, and may be cut.
+    auto fs = MakeLogDisk();
+    WriteLog(fs, 5);
+    message.pop_back();
+    AppendBytes(fs, Path(0, ".log"), message);
+    CHECK(ReadAll(*Open(fs), Offset(0)) == Records(5));
+  }
 }
 
 TEST_CASE("recovery: a log that ends below its checkpoints is refused") {
