@@ -8,6 +8,7 @@
 
 #include "proto/invariant.h"
 #include "proto/record/batch.h"
+#include "proto/record/recompress.h"
 #include "storage/recovery.h"
 #include "storage/segment.h"
 
@@ -17,6 +18,8 @@ namespace {
 // Index entries hold offsets relative to the segment's base in 31 bits. A segment is left behind
 // when half of them are used, and no batch may take the other half at once.
 constexpr int64_t kSegmentOffsetsMax = int64_t{1} << 30;
+// A topic that allows larger batches allows as much in a compressed one.
+constexpr size_t kDecompressedBytesMin = size_t{64} << 20;
 constexpr int64_t kPositionMax = std::numeric_limits<int32_t>::max();
 
 std::optional<TimestampMs> Shift(TimestampMs now, std::optional<int64_t> by, int sign) {
@@ -28,12 +31,17 @@ std::optional<TimestampMs> Shift(TimestampMs now, std::optional<int64_t> by, int
 }
 
 record::CheckOptions CheckOptionsOf(const LogOptions& options, TimestampMs now) {
-  record::CheckOptions check{.max_batch_bytes = options.max_message_bytes};
+  record::CheckOptions check{.max_batch_bytes = options.max_message_bytes,
+                             .require_keys = options.require_keys};
   if (options.timestamp_type == TimestampType::kCreateTime) {
     check.timestamp_min = Shift(now, options.timestamp_before_max_ms, -1);
     check.timestamp_max = Shift(now, options.timestamp_after_max_ms, +1);
   }
   return check;
+}
+
+bool MayOpen(const LogOptions& options) {
+  return options.compression.has_value() || options.check_compressed || options.require_keys;
 }
 
 AppendResult Refuse(ErrorCode error, std::string message) {
@@ -47,6 +55,7 @@ Log::Log(FileSystem& fs, std::string directory, const LogOptions& options, Recov
     : fs_(fs),
       directory_(std::move(directory)),
       options_(options),
+      may_open_(MayOpen(options)),
       recovery_report_(recovered.report),
       segments_(std::move(recovered.segments)),
       producers_(std::move(recovered.producers)),
@@ -113,7 +122,9 @@ absl::StatusOr<AppendResult> Log::Append(std::span<std::byte> batch, const Appen
 std::optional<AppendResult> Log::Refusal(std::span<std::byte> batch,
                                          const AppendOptions& options) const {
   if (auto fault = record::AdmitBatch(batch, CheckOptionsOf(options_, options.now))) {
-    return Refuse(fault->error, std::move(fault->message));
+    AppendResult refusal = Refuse(fault->error, std::move(fault->message));
+    refusal.record_index = fault->record_index;
+    return refusal;
   }
   if (const auto size = static_cast<int64_t>(batch.size()); size > options_.segment_bytes) {
     return Refuse(ErrorCode::kRecordListTooLarge,
@@ -130,6 +141,25 @@ std::optional<AppendResult> Log::Refusal(std::span<std::byte> batch,
                               latest->value(), options.leader_epoch.value()));
   }
   return std::nullopt;
+}
+
+// Whether the batch has another codec than is wanted, or records that were not seen and should be.
+// What is no batch at all is left for Append() to refuse.
+bool Log::DiffersOrHides(std::span<const std::byte> batch) const {
+  if (batch.size() < record::kBatchHeaderBytes) return false;
+  const record::BatchView view(batch);
+  const std::optional<record::CodecType> codec = view.codec();
+  if (view.magic() != record::kMagicV2 || !codec.has_value()) return false;
+  if (options_.compression.has_value() && options_.compression->codec != *codec) return true;
+  const bool must_see_records = options_.check_compressed || options_.require_keys;
+  return must_see_records && *codec != record::CodecType::kNone;
+}
+
+record::RecompressOptions Log::HowToOpen(TimestampMs now) const {
+  return {.check = CheckOptionsOf(options_, now),
+          .wanted = options_.compression,
+          .max_bytes = std::max(kDecompressedBytesMin, static_cast<size_t>(std::max<int64_t>(
+                                                           options_.max_message_bytes, 0)))};
 }
 
 void Log::OnAppended(const record::BatchView& batch, const AppendOptions& options) {
@@ -160,7 +190,10 @@ void Log::ExpireProducers(TimestampMs now) {
   }
 }
 
-void Log::SetOptions(const LogOptions& options) { options_ = options; }
+void Log::SetOptions(const LogOptions& options) {
+  options_ = options;
+  may_open_ = MayOpen(options);
+}
 
 Offset Log::log_start_offset() const { return log_start_; }
 Offset Log::log_end() const { return log_end_; }

@@ -25,11 +25,16 @@
 #include <absl/status/statusor.h>
 
 #include "proto/error_code.h"
+#include "proto/record/compression.h"
 #include "proto/types.h"
 #include "storage/disk_job.h"
 #include "storage/file_system.h"
 #include "storage/leader_epochs.h"
 #include "storage/producer_state.h"
+
+namespace millrace::record {
+struct RecompressOptions;
+}
 
 namespace millrace::storage {
 
@@ -58,6 +63,12 @@ struct LogOptions {
   // A CreateTime further from `now` than this is refused (INVALID_TIMESTAMP); none: no bound.
   std::optional<int64_t> timestamp_before_max_ms;
   std::optional<int64_t> timestamp_after_max_ms = 3600 * 1000;
+  // Batches in another codec are rebuilt in this one; none: they stay as they were sent.
+  std::optional<record::Compression> compression;
+  // Compacted topics: every record needs a key. Compressed batches are opened to see.
+  bool require_keys = false;
+  // Compressed batches are opened, and every record in them is checked.
+  bool check_compressed = false;
   int64_t producer_id_expiration_ms = 86400 * 1000;
   // Bytes are reserved in steps of this size ahead of the log's end, once a segment is busy.
   int64_t preallocate_step_bytes = 32 << 20;
@@ -87,7 +98,8 @@ struct AppendOptions {
 // the original offsets and nothing appended.
 struct AppendResult {
   ErrorCode error = ErrorCode::kNone;
-  std::string message;  // why it was refused; empty on success
+  std::string message;                  // why it was refused; empty on success
+  std::optional<int32_t> record_index;  // of the record that is why, in its batch
   Offset base_offset;
   Offset last_offset;
   std::optional<TimestampMs> log_append_time;  // only with TimestampType::kLogAppendTime
@@ -128,6 +140,12 @@ class Log {
                                                    const OpenOptions& how, TimestampMs now);
   ~Log();
 
+  // [shard] Whether a batch must go through record::Recompress() before Append(), and with which
+  // options. What takes long of it belongs on another thread.
+  bool MustOpen(std::span<const std::byte> batch) const {
+    return may_open_ && DiffersOrHides(batch);
+  }
+  record::RecompressOptions HowToOpen(TimestampMs now) const;
   // [shard] Checks one record batch (v2), stamps its base offset and leader epoch in place, and
   // writes it. A non-OK status means the device failed: nothing was appended; ResourceExhausted
   // (disk full) may be tried again later after RepairTail().
@@ -209,6 +227,7 @@ class Log {
       TimestampMs now);
 
   // Append (log.cc).
+  bool DiffersOrHides(std::span<const std::byte> batch) const;
   std::optional<AppendResult> Refusal(std::span<std::byte> batch,
                                       const AppendOptions& options) const;
   void OnAppended(const record::BatchView& batch, const AppendOptions& options);
@@ -227,6 +246,7 @@ class Log {
   FileSystem& fs_;
   const std::string directory_;
   LogOptions options_;
+  bool may_open_ = false;  // whether the options ask for any batch to be opened
   const RecoveryReport recovery_report_;
   std::vector<std::shared_ptr<Segment>> segments_;  // ascending, at least one; the last is active
   ProducerState producers_;

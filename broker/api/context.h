@@ -40,6 +40,7 @@ struct Services {
   service::ProducerIds& producer_ids;
   service::PartitionHost& host;
   DiskPool& disk_pool;
+  DiskPool& codec_pool;
   ApiOptions options;
 };
 

@@ -68,6 +68,8 @@ struct Broker::Parts {
   partition::PartitionTable table;
   std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
+  // Threads of their own, so that no sync waits behind (de)compression.
+  std::unique_ptr<DiskPool> codec_pool;
   std::unique_ptr<metadata::LocalStore> store;
   std::unique_ptr<service::ClusterView> view;
   std::unique_ptr<service::PartitionHost> host;
@@ -86,6 +88,7 @@ absl::Status Broker::Parts::Open() {
   data_directory = *std::move(opened);
   disk_pool = std::make_unique<DiskPool>(
       static_cast<size_t>(config.properties.Integer("num.disk.threads")));
+  codec_pool = std::make_unique<DiskPool>(config.shards);
   auto opened_store = metadata::LocalStore::Open(
       {shards[0], *disk_pool, fs}, fmt::format("{}/{}", config.data_directory, kMetadataDirectory),
       WallNow());
@@ -108,14 +111,14 @@ core::ImagePtr Broker::Parts::FirstImage() const {
 void Broker::Parts::BuildServices() {
   Shard& first = shards[0];
   view = std::make_unique<service::ClusterView>(shards, FirstImage());
-  host = std::make_unique<service::PartitionHost>(
-      service::PartitionHost::Environment{first, *disk_pool, table, storage::PosixFileSystem(),
-                                          *data_directory, config.properties, self});
+  host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
+      first, *disk_pool, *codec_pool, table, storage::PosixFileSystem(), *data_directory,
+      config.properties, self});
   topics = std::make_unique<service::TopicService>(
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
   services = std::make_unique<api::Services>(api::Services{
-      *view, table, *topics, *producer_ids, *host, *disk_pool,
+      *view, table, *topics, *producer_ids, *host, *disk_pool, *codec_pool,
       MakeApiOptions(config.properties,
                      std::filesystem::absolute(config.data_directory).lexically_normal())});
   for (size_t i = 0; i < shards.size(); ++i) {
@@ -183,7 +186,9 @@ const std::string& Broker::cluster_id() const { return parts_->data_directory->c
 absl::Status Broker::Stop() {
   parts_->running = false;
   absl::Status closed = RunAndWait(parts_->shards[0], parts_->Close());
-  parts_->disk_pool.reset();  // finishes what was submitted, while the shards still run
+  // Both finish what was submitted, while the shards still run.
+  parts_->codec_pool.reset();
+  parts_->disk_pool.reset();
   parts_->shards.Stop();
   absl::Status store_closed = parts_->store->Close();
   return closed.ok() ? store_closed : closed;

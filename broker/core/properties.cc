@@ -88,6 +88,9 @@ std::optional<std::string> InvalidValue(const Property& property, std::string_vi
   if (!number.has_value()) {
     return fmt::format("{} must be a whole number, not '{}'", property.name, value);
   }
+  if (!property.choices.empty() && !IsChoice(property.choices, value)) {
+    return fmt::format("{} must be one of {}, not {}", property.name, property.choices, value);
+  }
   if (*number >= property.min && *number <= property.max) return std::nullopt;
   return fmt::format("{} must be between {} and {}, not {}", property.name, property.min,
                      property.max, *number);

@@ -24,7 +24,7 @@ struct Property {
   std::string_view default_value;  // empty: none
   int64_t min = INT64_MIN;
   int64_t max = INT64_MAX;
-  std::string_view choices;      // comma-separated; empty: any text
+  std::string_view choices;      // comma-separated; empty: any text, any number within the bounds
   std::string_view broker_name;  // topic scope: where the default comes from
   std::string_view help;
 };

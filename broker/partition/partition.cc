@@ -14,6 +14,9 @@ namespace {
 // restart after a crash has little to scan.
 constexpr int64_t kUnsyncedBytesMax = 64 << 20;
 
+// More than this is (de)compressed elsewhere than on the shard.
+constexpr size_t kCodecBytesInlineMax = 64 << 10;
+
 }  // namespace
 
 Partition::Partition(Environment environment, PartitionName name, std::unique_ptr<storage::Log> log)
@@ -30,6 +33,12 @@ Partition::~Partition() { INVARIANT(waiters_.empty()); }
 
 std::optional<AppendOutcome> Partition::TryAppend(std::span<std::byte> batch,
                                                   const AppendRequest& request) {
+  if (log_->MustOpen(batch)) return std::nullopt;
+  return TryAppendOpened(batch, request);
+}
+
+std::optional<AppendOutcome> Partition::TryAppendOpened(std::span<std::byte> batch,
+                                                        const AppendRequest& request) {
   if (failure_ != ErrorCode::kNone) return AppendOutcome{.error = failure_};
   if (blocked_ || needs_repair_) return std::nullopt;
   if (log_->NeedsRoll(static_cast<int64_t>(batch.size()), request.now)) return std::nullopt;
@@ -38,12 +47,40 @@ std::optional<AppendOutcome> Partition::TryAppend(std::span<std::byte> batch,
 
 awaitable<AppendOutcome> Partition::Append(std::span<std::byte> batch, AppendRequest request) {
   auto self = shared_from_this();
+  record::Recompressed opened;
+  if (failure_ == ErrorCode::kNone && log_->MustOpen(batch)) {
+    opened = co_await Open(batch, request.now);
+    if (opened.fault.has_value()) {
+      co_return AppendOutcome{.error = opened.fault->error,
+                              .message = std::move(opened.fault->message),
+                              .record_index = opened.fault->record_index,
+                              .log_start_offset = log_->log_start_offset()};
+    }
+    if (!opened.batch.empty()) batch = opened.batch;
+  }
   for (;;) {
-    std::optional<AppendOutcome> appended = TryAppend(batch, request);
+    std::optional<AppendOutcome> appended = TryAppendOpened(batch, request);
     if (appended.has_value()) co_return *std::move(appended);
     ErrorCode error = co_await MakeWritable(static_cast<int64_t>(batch.size()), request.now);
     if (error != ErrorCode::kNone) co_return AppendOutcome{.error = error};
   }
+}
+
+// A small batch that stays small costs less than the way to another thread and back.
+awaitable<record::Recompressed> Partition::Open(std::span<std::byte> batch, TimestampMs now) {
+  record::RecompressOptions how = log_->HowToOpen(now);
+  const size_t bytes_max = std::exchange(how.max_bytes, kCodecBytesInlineMax);
+  if (batch.size() <= kCodecBytesInlineMax) {
+    record::Recompressed opened = record::Recompress(batch, how);
+    if (!opened.needs_more_bytes) co_return opened;
+  }
+  how.max_bytes = bytes_max;
+  record::Recompressed opened;
+  static_cast<void>(co_await environment_.codec_pool.Run([&] {
+    opened = record::Recompress(batch, how);
+    return absl::OkStatus();
+  }));
+  co_return opened;
 }
 
 AppendOutcome Partition::AppendNow(std::span<std::byte> batch, const AppendRequest& request) {
@@ -51,6 +88,7 @@ AppendOutcome Partition::AppendNow(std::span<std::byte> batch, const AppendReque
   if (!appended.ok()) return OnWriteFailed(appended.status());
   AppendOutcome outcome{.error = appended->error,
                         .message = std::move(appended->message),
+                        .record_index = appended->record_index,
                         .base_offset = appended->base_offset,
                         .end = appended->last_offset + 1,
                         .log_append_time = appended->log_append_time,

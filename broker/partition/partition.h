@@ -24,6 +24,7 @@
 #include "broker/runtime/disk_pool.h"
 #include "broker/runtime/task_group.h"
 #include "proto/error_code.h"
+#include "proto/record/recompress.h"
 #include "proto/types.h"
 #include "storage/log.h"
 
@@ -38,6 +39,7 @@ struct PartitionName {
 struct Environment {
   Shard& shard;
   DiskPool& disk_pool;
+  DiskPool& codec_pool;
   // Called on the partition's shard when its log directory has failed.
   std::function<void()> on_disk_failure;
 };
@@ -50,6 +52,7 @@ struct AppendRequest {
 struct AppendOutcome {
   ErrorCode error = ErrorCode::kNone;
   std::string message;
+  std::optional<int32_t> record_index;  // of the record that was refused, in its batch
   Offset base_offset;
   Offset end;  // the offset after the batch: acks=all is answered when the high watermark is there
   std::optional<TimestampMs> log_append_time;
@@ -81,7 +84,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(Environment environment, PartitionName name, std::unique_ptr<storage::Log> log);
   ~Partition();
 
-  // Appends at once; none when a segment must be rolled or repaired first: then co_await Append.
+  // Appends at once; none when a segment must be rolled or repaired first, or the batch be opened:
+  // then co_await Append.
   std::optional<AppendOutcome> TryAppend(std::span<std::byte> batch, const AppendRequest& request);
   awaitable<AppendOutcome> Append(std::span<std::byte> batch, AppendRequest request);
 
@@ -123,6 +127,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
  private:
   void CheckDivergence(const FetchRequest& request, FetchOutcome& outcome) const;
+  // The batch needs no opening, or has been opened.
+  std::optional<AppendOutcome> TryAppendOpened(std::span<std::byte> batch,
+                                               const AppendRequest& request);
+  awaitable<record::Recompressed> Open(std::span<std::byte> batch, TimestampMs now);
   AppendOutcome AppendNow(std::span<std::byte> batch, const AppendRequest& request);
   AppendOutcome OnWriteFailed(const absl::Status& status);
   void StartBackgroundWork();

@@ -133,9 +133,9 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
                                      std::unique_ptr<storage::Log> log) {
   Shard& shard = Shard::Current();
   PartitionKey key{name.topic_id, name.index};
-  partition::Environment environment{shard, environment_.disk_pool, [this] {
-                                       environment_.shard.Post([this] { OnDiskFailure(); });
-                                     }};
+  partition::Environment environment{
+      shard, environment_.disk_pool, environment_.codec_pool,
+      [this] { environment_.shard.Post([this] { OnDiskFailure(); }); }};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
   hosted->SetOptions(settings.log, settings.write_caching);
   environment_.table.On(shard).Put(key, std::move(hosted));

@@ -28,6 +28,7 @@ class PartitionHost {
   struct Environment {
     Shard& shard;
     DiskPool& disk_pool;
+    DiskPool& codec_pool;
     partition::PartitionTable& table;
     storage::FileSystem& file_system;
     storage::DataDirectory& data_directory;

@@ -9,6 +9,8 @@ namespace millrace::service {
 
 namespace {
 
+constexpr int kGzipOwnLevel = -1;
+constexpr int kLz4FastLevel = 9;
 constexpr int64_t kMsPerMinute = 60'000;
 constexpr int64_t kMsPerHour = 60 * kMsPerMinute;
 
@@ -67,6 +69,32 @@ class Values {
   core::Properties topic_;
 };
 
+// None: batches keep the codec that their producer chose.
+std::optional<record::Compression> CompressionOf(const Values& values) {
+  const std::string type = values.Text("compression.type");
+  if (type == "producer") return std::nullopt;
+  record::Compression compression{
+      .codec = record::CodecByName(type).value_or(record::CodecType::kNone), .level = std::nullopt};
+  switch (compression.codec) {
+    case record::CodecType::kNone:
+    case record::CodecType::kSnappy:
+      break;
+    case record::CodecType::kGzip:
+      compression.level = static_cast<int>(values.Integer("compression.gzip.level"));
+      if (compression.level == kGzipOwnLevel) compression.level.reset();
+      break;
+    case record::CodecType::kLz4:
+      compression.level = static_cast<int>(values.Integer("compression.lz4.level"));
+      // Kafka's default is a level that stands for its fast compressor, which has none.
+      if (compression.level == kLz4FastLevel) compression.level.reset();
+      break;
+    case record::CodecType::kZstd:
+      compression.level = static_cast<int>(values.Integer("compression.zstd.level"));
+      break;
+  }
+  return compression;
+}
+
 }  // namespace
 
 TopicSettings MakeTopicSettings(const core::Properties& broker,
@@ -90,6 +118,9 @@ TopicSettings MakeTopicSettings(const core::Properties& broker,
   log.timestamp_before_max_ms = before == INT64_MAX ? std::nullopt : std::optional(before);
   int64_t after = values.Integer("message.timestamp.after.max.ms");
   log.timestamp_after_max_ms = after == INT64_MAX ? std::nullopt : std::optional(after);
+  log.compression = CompressionOf(values);
+  log.require_keys = values.Text("cleanup.policy").find("compact") != std::string::npos;
+  log.check_compressed = values.Text("record.validation") == "full";
   log.producer_id_expiration_ms = broker.Integer("producer.id.expiration.ms");
   settings.write_caching = values.Bool("write.caching");
   settings.min_insync_replicas = static_cast<int32_t>(values.Integer("min.insync.replicas"));

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/record/recompress.h"
 #include "tests/storage/log_fixture.h"
 
 namespace millrace::storage {
@@ -349,6 +350,47 @@ TEST_CASE("log: a clean close is opened without reading the records") {
   CHECK(ReadAll(*log, Offset(0)).size() == 102);
   auto again = ProducerBatch(0);
   CHECK(AppendTo(*log, again)->duplicate);
+}
+
+TEST_CASE("log: where keys are required, a record without one is refused by its index") {
+  auto fs = MakeLogDisk();
+  auto log = Log::Open(fs, kLogDirectory, {.require_keys = true}, {}, kNow);
+  REQUIRE(log.ok());
+  auto batch = MakeBatch({{"a"}, {"b"}});
+  auto refused = (*log)->Append(batch, {.leader_epoch = test::kEpoch, .now = kNow});
+  REQUIRE(refused.ok());
+  CHECK(refused->error == ErrorCode::kInvalidRecord);
+  CHECK(refused->record_index == 0);
+  CHECK_FALSE((*log)->MustOpen(batch));
+  CHECK((*log)->MustOpen(MakeBatch({{"a"}}, {.codec = record::CodecType::kGzip})));
+}
+
+TEST_CASE("log: a batch must be opened where another codec or a look inside is wanted") {
+  using record::CodecType;
+  auto fs = MakeLogDisk();
+  auto log = *Log::Open(fs, kLogDirectory, {}, {}, kNow);
+  const auto plain = MakeBatch({{"a"}});
+  const auto gzip = MakeBatch({{"a"}}, {.codec = CodecType::kGzip});
+  CHECK_FALSE(log->MustOpen(plain));
+  CHECK_FALSE(log->MustOpen(gzip));
+  log->SetOptions({.check_compressed = true});
+  CHECK_FALSE(log->MustOpen(plain));
+  CHECK(log->MustOpen(gzip));
+  log->SetOptions({.compression = record::Compression{.codec = CodecType::kGzip, .level = 1}});
+  CHECK(log->MustOpen(plain));
+  CHECK_FALSE(log->MustOpen(gzip));
+  CHECK(log->HowToOpen(kNow).wanted->level == 1);
+  log->SetOptions({.compression = record::Compression{.codec = CodecType::kNone, .level = {}}});
+  CHECK_FALSE(log->MustOpen(plain));
+  CHECK(log->MustOpen(gzip));
+  // Append() says what is wrong with it.
+  CHECK_FALSE(log->MustOpen({}));
+  auto unknown = gzip;
+  unknown[22] = std::byte{7};
+  CHECK_FALSE(log->MustOpen(unknown));
+  auto old = gzip;
+  old[16] = std::byte{1};
+  CHECK_FALSE(log->MustOpen(old));
 }
 
 }  // namespace millrace::storage

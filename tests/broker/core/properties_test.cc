@@ -43,6 +43,22 @@ TEST_CASE("properties: numbers must be whole, in range and nothing else") {
   CHECK_FALSE(broker.Set("log.segment.bytes", "1048576").has_value());
 }
 
+TEST_CASE("properties: levels of codecs have Kafka's bounds, gzip's with a gap") {
+  Properties topic(PropertyScope::kTopic);
+  for (const char* wrong : {"-2", "0", "10", "01"}) {
+    CHECK(topic.Set("compression.gzip.level", wrong).has_value());
+  }
+  for (const char* right : {"-1", "1", "9"}) {
+    CHECK_FALSE(topic.Set("compression.gzip.level", right).has_value());
+  }
+  CHECK(topic.Set("compression.lz4.level", "0").has_value());
+  CHECK(topic.Set("compression.lz4.level", "18").has_value());
+  CHECK_FALSE(topic.Set("compression.lz4.level", "17").has_value());
+  CHECK(topic.Set("compression.zstd.level", "23").has_value());
+  CHECK(topic.Set("compression.zstd.level", "-131073").has_value());
+  CHECK_FALSE(topic.Set("compression.zstd.level", "-131072").has_value());
+}
+
 TEST_CASE("properties: booleans are true or false") {
   Properties broker(PropertyScope::kBroker);
   for (const char* wrong : {"", "1", "True", "yes"}) {

@@ -53,6 +53,31 @@ TEST_CASE("topic settings: the broker's values are the topic's where it has none
   CHECK(settings.log.producer_id_expiration_ms == 9);
 }
 
+TEST_CASE("topic settings: batches keep their codec unless one is chosen, then with its level") {
+  CHECK_FALSE(MakeTopicSettings(Broker({}), {}).log.compression.has_value());
+  CHECK_FALSE(MakeTopicSettings(Broker({}), {}).log.check_compressed);
+  auto broker = Broker({{"compression.type", "gzip"},
+                        {"compression.gzip.level", "1"},
+                        {"compression.zstd.level", "-7"},
+                        {"record.validation", "full"}});
+  auto compression = [&](const std::map<std::string, std::string>& topic) {
+    return MakeTopicSettings(broker, topic).log.compression;
+  };
+  using record::CodecType;
+  CHECK(MakeTopicSettings(broker, {}).log.check_compressed);
+  CHECK_FALSE(compression({{"compression.type", "producer"}}).has_value());
+  CHECK(compression({})->codec == CodecType::kGzip);
+  CHECK(compression({})->level == 1);
+  CHECK_FALSE(compression({{"compression.gzip.level", "-1"}})->level.has_value());
+  CHECK(compression({{"compression.type", "uncompressed"}})->codec == CodecType::kNone);
+  CHECK(compression({{"compression.type", "snappy"}})->codec == CodecType::kSnappy);
+  CHECK(compression({{"compression.type", "zstd"}})->level == -7);
+  // Kafka's default is its fast compressor and no level.
+  CHECK(compression({{"compression.type", "lz4"}})->codec == CodecType::kLz4);
+  CHECK_FALSE(compression({{"compression.type", "lz4"}})->level.has_value());
+  CHECK(compression({{"compression.type", "lz4"}, {"compression.lz4.level", "17"}})->level == 17);
+}
+
 TEST_CASE("topic settings: the topic's values go before the broker's") {
   auto broker = Broker({{"log.segment.bytes", "2097152"},
                         {"log.retention.ms", "5"},
