@@ -4,11 +4,14 @@
 
 #include "broker/api/fetch_call.h"
 #include "broker/api/handlers.h"
+#include "broker/api/message_sets.h"
 #include "broker/api/parking.h"
 
 namespace millrace::api {
 
 namespace {
+
+constexpr int16_t kBatchesSince = 4;
 
 // Reads the partitions that live on the current shard, each as if it were the only one.
 void ReadHere(const Services& services, FetchCall& call) {
@@ -72,6 +75,7 @@ awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call, const Serv
     co_await parking->Wait(Parking::Until::kFirst, deadline);
     co_await ReadAll(services, call);
   }
+  if (parked.version < kBatchesSince) co_await ConvertDown(services, call, parked.version);
   AnswerFetch(parked.slot, call, parked.arena, parked.correlation_id, parked.version);
 }
 
@@ -88,6 +92,9 @@ awaitable<void> HandleFetch(Context& context, wire::FetchRequest& request, Answe
   }
   co_await ReadAll(context.services, call);
   if (request.max_wait_ms <= 0 || call.IsSatisfied()) {
+    if (context.version < kBatchesSince) {
+      co_await ConvertDown(context.services, call, context.version);
+    }
     AnswerFetch(slot, call, context.arena_lease, context.correlation_id, context.version);
     co_return;
   }

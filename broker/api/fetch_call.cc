@@ -86,7 +86,7 @@ void PutRecords(FetchItem& item, wire::Records& records, bool is_inline, wire::A
                 std::vector<FilePart>& files) {
   storage::FileSlice& slice = item.outcome.slice;
   auto size = static_cast<size_t>(slice.size);
-  records.bytes = wire::Bytes();
+  records.bytes = wire::Bytes(item.message_set);
   if (size == 0) return;
   std::optional<int> descriptor = slice.file->descriptor();
   if (!is_inline && descriptor.has_value()) {

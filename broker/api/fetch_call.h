@@ -21,6 +21,8 @@ struct FetchItem {
   partition::FetchRequest request;
   partition::FetchOutcome outcome;
   std::shared_ptr<partition::Partition> partition;  // null: outcome.error says why
+  // What is answered in place of what was read, to clients that know message sets only.
+  std::vector<std::byte> message_set;
 };
 
 struct FetchCall {

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "broker/api/handlers.h"
+#include "broker/api/message_sets.h"
 #include "broker/api/parking.h"
 #include "proto/record/batch.h"
+#include "proto/record/message_set.h"
 #include "proto/topic_id_text.h"
 
 namespace millrace::api {
@@ -49,23 +51,24 @@ bool Check(const Context& context, const wire::ProduceRequest& request,
   Result& result = *write.result;
   if (request.acks < wire::kAcksAll || request.acks > wire::kAcksLeader) {
     Refuse(result, ErrorCode::kInvalidRequiredAcks, "acks must be -1, 0 or 1");
-  } else if (context.version < kBatchesSince) {
-    Refuse(result, ErrorCode::kUnsupportedVersion, "message sets are not supported");
   } else if (topic == nullptr && context.version >= kTopicIdsSince) {
     Refuse(result, ErrorCode::kUnknownTopicId, "no topic has this id");
   } else if (topic == nullptr || !topic->HasPartition(write.key.index)) {
     Refuse(result, ErrorCode::kUnknownTopicOrPartition, "no such topic or partition");
   } else if (request.acks == wire::kAcksAll && HasTooFewReplicas(*topic, write.key.index)) {
     Refuse(result, ErrorCode::kNotEnoughReplicas, "fewer replicas in sync than required");
-  } else if (write.batch.size() >= record::kBatchHeaderBytes) {
+  } else if (write.batch.size() >= record::kBatchHeaderBytes &&
+             record::MagicOf(write.batch) == record::kMagicV2) {
     record::BatchView batch(write.batch);
     if (batch.codec() == record::CodecType::kZstd && context.version < kZstdSince) {
       Refuse(result, ErrorCode::kUnsupportedCompressionType, "zstd needs Produce 7 or later");
-    } else if (batch.magic() == record::kMagicV2 && batch.is_transactional()) {
+    } else if (batch.is_transactional()) {
       Refuse(result, ErrorCode::kInvalidTxnState, "transactions are not supported");
     }
   }
-  return result.error_code == ErrorCode::kNone;
+  // As in Kafka, an old client's set without a message is no error.
+  bool is_nothing = context.version < kBatchesSince && write.batch.empty();
+  return result.error_code == ErrorCode::kNone && !is_nothing;
 }
 
 // Builds the response with a result for every partition, and the list of writes to try.
@@ -96,14 +99,38 @@ Writes PlanWrites(const Context& context, const wire::ProduceRequest& request,
   return writes;
 }
 
+// Message sets become batches, which live in `converted`. Who sends a batch in an old version means
+// a batch. What cannot be converted is refused and leaves the list.
+awaitable<void> ConvertSets(const Context& context, Writes& writes,
+                            std::vector<std::vector<std::byte>>& converted) {
+  for (Write& write : writes) {
+    if (record::MagicOf(write.batch) == record::kMagicV2) continue;
+    record::UpConverted up = co_await ConvertUp(context.services, write.batch);
+    if (up.fault.has_value()) {
+      Refuse(*write.result, up.fault->error, context.arena().Copy(up.fault->message));
+    } else {
+      write.batch = converted.emplace_back(std::move(up.batch));
+    }
+  }
+  auto refused = std::remove_if(writes.begin(), writes.end(), [](const Write& write) {
+    return write.result->error_code != ErrorCode::kNone;
+  });
+  writes.erase(refused, writes.end());
+}
+
+void NoteRefusal(const Context& context, Result& result, const partition::AppendOutcome& outcome) {
+  if (!outcome.message.empty()) result.error_message = context.arena().Copy(outcome.message);
+  if (!outcome.record_index.has_value()) return;
+  result.record_errors = context.arena().NewArray<wire::ProduceResponse::RecordError>(1);
+  result.record_errors[0] = {.batch_index = *outcome.record_index,
+                             .batch_index_error_message = result.error_message};
+}
+
 void Note(const Context& context, Write& write, partition::Partition* partition,
           const partition::AppendOutcome& outcome, bool acks_all) {
   Result& result = *write.result;
   result.error_code = outcome.error;
-  if (outcome.error != ErrorCode::kNone) {
-    if (!outcome.message.empty()) result.error_message = context.arena().Copy(outcome.message);
-    return;
-  }
+  if (outcome.error != ErrorCode::kNone) return NoteRefusal(context, result, outcome);
   result.base_offset = outcome.base_offset;
   result.log_append_time_ms = outcome.log_append_time;
   result.log_start_offset = outcome.log_start_offset;
@@ -180,6 +207,8 @@ awaitable<void> AnswerWhenCommitted(ParkedRequest parked, wire::ProduceResponse 
 awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, AnswerSlot slot) {
   wire::ProduceResponse response;
   Writes writes = PlanWrites(context, request, response);
+  std::vector<std::vector<std::byte>> converted;
+  if (context.version < kBatchesSince) co_await ConvertSets(context, writes, converted);
   bool acks_all = request.acks == wire::kAcksAll;
   co_await AppendAll(context, writes, {.acks_all = acks_all, .now = WallNow()});
   if (request.acks == wire::kAcksNone) {

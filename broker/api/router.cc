@@ -34,12 +34,9 @@ constexpr Api Entry(int16_t max_version) {
 }
 
 constexpr std::array kApis = std::to_array<Api>({
-    // Versions 0 to 2 are answered UNSUPPORTED_VERSION, as Kafka 4.3 does: older librdkafka
-    // compresses only where they are advertised.
+    // Versions 0 to 2 of Produce and 0 to 3 of Fetch carry message sets.
     Entry<wire::ProduceRequest, HandleProduce>(13),
-    // Versions 0 to 3 would need message sets.
-    {wire::ApiKey::kFetch, 4, 18, wire::FetchRequest::kInfo.flexible_from,
-     &Decoded<wire::FetchRequest, HandleFetch>},
+    Entry<wire::FetchRequest, HandleFetch>(18),
     Entry<wire::ListOffsetsRequest, HandleListOffsets>(11),
     Entry<wire::MetadataRequest, HandleMetadata>(13),
     Entry<wire::FindCoordinatorRequest, HandleFindCoordinator>(6),

@@ -132,10 +132,23 @@ class MalformedTest(support.BrokerTest):
 
     @unittest.skipIf(support.AGAINST_KAFKA, "Kafka 4.3.0 advertises them, and closes")
     def test_produce_before_version_3(self):
-        for version in (0, 1, 2):
-            with self.subTest(version=version):
-                error, _ = self.produce(wire.batch([b"old"]), version=version)
-                self.assertEqual(error, UNSUPPORTED_VERSION)
+        wire.create_topic(self.broker, "old", 1)
+        for version, magic in ((0, 0), (1, 0), (2, 1)):
+            with self.subTest(version=version), Connection(self.broker) as connection:
+                good = wire.message_set([b"one", b"two"], magic)
+                self.assertEqual(wire.produce(connection, "old", good, version=version),
+                                 (NONE, 2 * version))
+                for cut in range(1, len(good), 7):
+                    if cut == len(good) // 2:
+                        continue  # one whole message is a set
+                    answer = wire.produce(connection, "old", good[:cut], version=version)
+                    self.assertEqual(answer[0], CORRUPT_MESSAGE, f"cut at {cut}")
+                for at in range(12, len(good) // 2):
+                    flipped = bytearray(good)
+                    flipped[at] ^= 0x40
+                    answer = wire.produce(connection, "old", bytes(flipped), version=version)
+                    self.assertIn(answer[0], (CORRUPT_MESSAGE, INVALID_RECORD), f"flipped {at}")
+                self.assertEqual(wire.produce(connection, "old", good)[0], INVALID_RECORD)
 
     def test_produce_to_no_such_topic(self):
         with Connection(self.broker) as connection:

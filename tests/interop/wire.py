@@ -6,6 +6,7 @@ Requests here use versions without tagged fields, so that a frame is readable in
 import os
 import socket
 import struct
+import zlib
 
 API_PRODUCE, API_FETCH, API_METADATA, API_VERSIONS, API_CREATE_TOPICS = 0, 1, 3, 18, 19
 BATCH_HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -58,6 +59,17 @@ def batch(values, magic=2, crc=None, timestamp=1_700_000_000_000):
                        len(values)) + records
     crc = crc32c(rest) if crc is None else crc
     return struct.pack(">qiibI", 0, len(rest) + 9, -1, magic, crc) + rest
+
+
+def message_set(values, magic, timestamp=1_700_000_000_000):
+    """Messages without keys in the format before batches, magic 0 or 1."""
+    messages = b""
+    for offset, value in enumerate(values):
+        rest = struct.pack(">bb", magic, 0)
+        rest += struct.pack(">q", timestamp) if magic == 1 else b""
+        rest += struct.pack(">ii", -1, len(value)) + value
+        messages += struct.pack(">qiI", offset, len(rest) + 4, zlib.crc32(rest)) + rest
+    return messages
 
 
 def read_batches(path):

@@ -8,19 +8,6 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-TEST_CASE("produce: message sets of versions 0 to 2 are refused with UNSUPPORTED_VERSION") {
-  TestBroker broker(GENERATE(1, 4));
-  TestClient client = broker.Connect();
-  CreateTopic(client, "t");
-  for (int16_t version = 0; version < 3; ++version) {
-    ProduceCall call;
-    call.Add("t", 0, BatchOf({"x"}));
-    auto answer = client.Call(call.request(), version);
-    CHECK(answer->responses[0].partition_responses[0].error_code == ErrorCode::kUnsupportedVersion);
-  }
-  CHECK(ReadAll(client, "t", 0).empty());
-}
-
 TEST_CASE("produce: what cannot be appended is refused, and its neighbours are not") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect();
