@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "tests/proto/wire/codecs.h"
 #include "tests/proto/wire/support.h"
 
 namespace millrace::wire {
@@ -12,23 +13,18 @@ namespace {
 constexpr uint64_t kLimitSamples = 5;
 constexpr uint64_t kMixedSamples = 40;
 
-struct PrintMessages {
-  template <class Message>
-  void operator()(const char* kind) const {
-    for (int16_t v = Message::kInfo.min_version; v <= Message::kInfo.max_version; ++v) {
-      Print<Message>(kind, v, 1, Taste::kEmpty);
-      for (uint64_t i = 1; i <= kLimitSamples; ++i) Print<Message>(kind, v, i, Taste::kLimits);
-      for (uint64_t i = 1; i <= kMixedSamples; ++i) Print<Message>(kind, v, i, Taste::kMixed);
-    }
-  }
+void Print(const MessageCodec& codec, int16_t version, uint64_t seed, Taste taste) {
+  std::string hex = ToHex(codec.invent(seed, version, taste));
+  std::printf("%s %d %s\n", codec.name.c_str(), version, hex.c_str());
+}
 
-  template <class Message>
-  void Print(const char* kind, int16_t version, uint64_t seed, Taste taste) const {
-    std::string name(ApiName(Message::kInfo.key));
-    std::string hex = ToHex(RandomMessage<Message>(seed, version, taste));
-    std::printf("%s %s %d %s\n", name.c_str(), kind, version, hex.c_str());
+void PrintMessages(const MessageCodec& codec) {
+  for (int16_t v = codec.info.min_version; v <= codec.info.max_version; ++v) {
+    Print(codec, v, 1, Taste::kEmpty);
+    for (uint64_t i = 1; i <= kLimitSamples; ++i) Print(codec, v, i, Taste::kLimits);
+    for (uint64_t i = 1; i <= kMixedSamples; ++i) Print(codec, v, i, Taste::kMixed);
   }
-};
+}
 
 template <class Header>
 void PrintHeaders(const char* kind, int16_t version_max) {
@@ -52,5 +48,5 @@ void PrintHeaders(const char* kind, int16_t version_max) {
 int main() {
   millrace::wire::PrintHeaders<millrace::wire::RequestHeader>("request", 2);
   millrace::wire::PrintHeaders<millrace::wire::ResponseHeader>("response", 1);
-  millrace::wire::ForEachMessage(millrace::wire::PrintMessages{});
+  for (const auto& codec : millrace::wire::MessageCodecs()) millrace::wire::PrintMessages(codec);
 }
