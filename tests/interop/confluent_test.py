@@ -1,10 +1,12 @@
 """The newest confluent-kafka from PyPI produces, consumes by assign, and administers."""
 
+import client_suite
 import support
 import wire
 from clients import CODECS, Confluent, Record
 
 BASE_MS = 1_700_000_000_000
+ConfluentSuite = client_suite.of("confluent")
 
 
 class ConfluentTest(support.BrokerTest):

@@ -21,7 +21,11 @@ INTEROP_DIR = os.environ.get("MILLRACE_INTEROP_DIR", os.path.join(ROOT, "build",
 MILLRACE = os.environ.get("MILLRACE_BIN", os.path.join(ROOT, "build", "release", "bin", "millrace"))
 SHARDS = os.environ.get("MILLRACE_SHARDS", "1")
 VENV_DIR = os.path.join(INTEROP_DIR, "venv")
+PYTHON_CLIENTS_DIR = os.path.join(INTEROP_DIR, "python")
+JS_DIR = os.path.join(INTEROP_DIR, "js")
+GO_DIR = os.path.join(INTEROP_DIR, "go")
 JAVA_DIR = os.path.join(INTEROP_DIR, "java")
+JAVA39_DIR = os.path.join(INTEROP_DIR, "kafka-clients-3.9.2")
 JAVA_CLASS_PATH = os.path.join(JAVA_DIR, "classes") + ":" + os.path.join(JAVA_DIR, "libs", "*")
 AGAINST_KAFKA = os.environ.get("MILLRACE_TEST_BROKER") == "kafka"
 

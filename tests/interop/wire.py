@@ -9,6 +9,7 @@ import struct
 import zlib
 
 API_PRODUCE, API_FETCH, API_METADATA, API_VERSIONS, API_CREATE_TOPICS = 0, 1, 3, 18, 19
+API_FIND_COORDINATOR = 10
 BATCH_HEADER = struct.Struct(">qiibIhiqqqhii")
 BATCH_OVERHEAD = 12  # Base offset and length, which the length does not count.
 CODEC_MASK = 7
