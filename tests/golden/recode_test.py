@@ -26,7 +26,7 @@ def recode(libs, lines):
     """What the clients in `libs` make of each line."""
     done = subprocess.run(
         ["java", "-cp", os.path.join(libs, "*"), os.path.join(HERE, "GoldenBytes.java"), "recode"],
-        input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True, check=True, timeout=240)
+        input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True, check=True, timeout=400)
     answers = done.stdout.splitlines()
     if len(answers) != len(lines):
         raise AssertionError(f"{len(answers)} answers to {len(lines)} lines")
@@ -52,7 +52,7 @@ def main():
         print(f"skipped: no kafka-clients in {', '.join(missing)}")
         return SKIPPED
     lines = subprocess.run([PRINT_MESSAGES], stdout=subprocess.PIPE, text=True, check=True,
-                           timeout=60).stdout.splitlines()
+                           timeout=120).stdout.splitlines()
     total = len(lines)
     findings = []
     for version, libs in CLIENTS:
