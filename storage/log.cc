@@ -70,6 +70,7 @@ Log::Log(FileSystem& fs, std::string directory, const LogOptions& options, Recov
     segment->upkeep.first_append = now;
     segment->upkeep.last_append = now;
   }
+  active().upkeep.jitter = SegmentJitter(directory_, active().base());
 }
 
 Log::~Log() = default;
@@ -181,7 +182,15 @@ bool Log::NeedsRoll(int64_t bytes, TimestampMs now) const {
   if (segment.is_empty() || bytes > bytes_max) return false;
   return segment.size_bytes() + bytes > bytes_max || segment.indexes_full() ||
          log_end_ - segment.base() >= kSegmentOffsetsMax ||
-         now - segment.upkeep.first_append > options_.segment_ms;
+         now - segment.upkeep.first_append > SegmentAgeMax();
+}
+
+// Logs that were begun together are not all rolled together.
+int64_t Log::SegmentAgeMax() const {
+  const int64_t jitter_max = std::min(options_.segment_jitter_ms, options_.segment_ms);
+  if (jitter_max <= 0) return options_.segment_ms;
+  return options_.segment_ms -
+         static_cast<int64_t>(active().upkeep.jitter % static_cast<uint64_t>(jitter_max));
 }
 
 void Log::ExpireProducers(TimestampMs now) {

@@ -54,6 +54,8 @@ enum class TimestampType { kCreateTime, kLogAppendTime };
 struct LogOptions {
   int64_t segment_bytes = int64_t{1} << 30;
   int64_t segment_ms = 7LL * 24 * 3600 * 1000;
+  // A segment may be replaced earlier by less than this; by how much is its own.
+  int64_t segment_jitter_ms = 0;
   int64_t segment_index_bytes = 10 << 20;
   int64_t index_interval_bytes = 4096;
   std::optional<int64_t> retention_ms;     // none: keep for ever
@@ -72,6 +74,7 @@ struct LogOptions {
   int64_t producer_id_expiration_ms = 86400 * 1000;
   // Bytes are reserved in steps of this size ahead of the log's end, once a segment is busy.
   int64_t preallocate_step_bytes = 32 << 20;
+  bool preallocate_segments = false;  // the whole segment at once instead
 };
 
 struct OpenOptions {
@@ -187,8 +190,13 @@ class Log {
   void AdvanceLogStart(Offset start);
   // Removes whole segments that retention by time or size, or the log start offset, lets go, never
   // the active one and nothing at or above `limit`. The log start offset moves at once; run
-  // renames the files (.deleted) and unlinks them. None when there is nothing to do.
+  // renames the files (.deleted), which UnlinkDeleted() gives back. None when there is nothing to
+  // do.
   std::optional<DiskJob> DeleteOldSegments(TimestampMs now, Offset limit);
+  // Removes for good what finished deletions have renamed since the last call; may be run at any
+  // later time, also when the log is closed. None when there is nothing. What a process leaves
+  // behind goes when the log is opened again.
+  std::optional<DiskJob> UnlinkDeleted();
   // [shard] Whether retention by time lets go of everything in the active segment too: as in Kafka
   // it is rolled then, for DeleteOldSegments() to remove it.
   bool ActiveExpired(TimestampMs now) const;
@@ -243,6 +251,8 @@ class Log {
   bool HasExpired(const Segment& segment, TimestampMs now) const;
   bool MayDeleteFirst(TimestampMs now, Offset limit) const;
 
+  int64_t SegmentAgeMax() const;
+
   FileSystem& fs_;
   const std::string directory_;
   LogOptions options_;
@@ -255,6 +265,7 @@ class Log {
   Offset log_end_;
   Offset durable_end_;
   Offset recovery_point_;
+  std::vector<std::string> deleted_;  // files that wait for UnlinkDeleted()
   int64_t size_bytes_ = 0;
   int64_t flushed_since_recovery_point_ = 0;
   absl::Status append_failure_;  // not OK: what may stand behind the log's end must be cut first

@@ -1,5 +1,6 @@
 // Which segments retention lets go, and their removal.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,25 +13,33 @@
 namespace millrace::storage {
 namespace {
 
-// Takes the files of segments away, oldest segment first. Each renaming is durable before the next,
-// so that no crash leaves a hole in the log.
-absl::Status RemoveSegments(FileSystem& fs, const std::string& directory,
-                            const std::vector<Offset>& bases) {
+// Takes the files of segments away, oldest segment first, and adds their new names to `renamed`.
+// Each renaming is durable before the next, so that no crash leaves a hole in the log.
+absl::Status RenameSegments(FileSystem& fs, const std::string& directory,
+                            const std::vector<Offset>& bases, std::vector<std::string>& renamed) {
   for (const Offset base : bases) {
-    std::vector<std::string> deleted;
     for (const auto suffix :
          {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix, kSnapshotSuffix}) {
       const std::string path = SegmentFilePath(directory, base, suffix);
       if (!fs.Exists(path)) continue;
-      deleted.push_back(path + std::string(kDeletedSuffix));
-      if (absl::Status status = fs.Rename(path, deleted.back()); !status.ok()) return status;
+      const std::string to = path + std::string(kDeletedSuffix);
+      if (absl::Status status = fs.Rename(path, to); !status.ok()) return status;
+      renamed.push_back(to);
     }
     if (absl::Status status = fs.SyncDirectory(directory); !status.ok()) return status;
-    for (const std::string& path : deleted) {
-      if (absl::Status status = fs.RemoveFile(path); !status.ok()) return status;
-    }
   }
   return absl::OkStatus();
+}
+
+// All of them, whatever fails; a file that is gone already went with its directory.
+absl::Status RemoveFiles(FileSystem& fs, const std::vector<std::string>& paths) {
+  absl::Status first_failure;
+  for (const std::string& path : paths) {
+    absl::Status status = fs.RemoveFile(path);
+    if (status.ok() || absl::IsNotFound(status)) continue;
+    if (first_failure.ok()) first_failure = status;
+  }
+  return first_failure;
 }
 
 }  // namespace
@@ -47,10 +56,20 @@ std::optional<DiskJob> Log::DeleteOldSegments(TimestampMs now, Offset limit) {
   INVARIANT(log_start_ <= limit);
   epochs_.TruncateFromStart(log_start_);
   ++epoch_changes_;
-  return DiskJob{
-      .run = [fs = &fs_, directory = directory_,
-              bases = std::move(bases)] { return RemoveSegments(*fs, directory, bases); },
-      .finish = [] {}};
+  auto renamed = std::make_shared<std::vector<std::string>>();
+  auto run = [fs = &fs_, directory = directory_, bases = std::move(bases), renamed] {
+    return RenameSegments(*fs, directory, bases, *renamed);
+  };
+  auto finish = [this, renamed] {
+    deleted_.insert(deleted_.end(), renamed->begin(), renamed->end());
+  };
+  return DiskJob{.run = std::move(run), .finish = std::move(finish)};
+}
+
+std::optional<DiskJob> Log::UnlinkDeleted() {
+  if (deleted_.empty()) return std::nullopt;
+  auto run = [fs = &fs_, paths = std::exchange(deleted_, {})] { return RemoveFiles(*fs, paths); };
+  return DiskJob{.run = std::move(run), .finish = [] {}};
 }
 
 void Log::AdvanceLogStart(Offset start) {

@@ -100,6 +100,7 @@ class Segment {
     int64_t durable_bytes = 0;     // what a sync has covered
     int64_t write_back_bytes = 0;  // how far early write-back has come
     int64_t reserved_bytes = 0;    // up to where blocks are reserved
+    uint64_t jitter = 0;           // any number, to be scaled; other logs have others
     std::string producers_at_end;  // the producer snapshot to write when the segment is sealed
   };
   Upkeep upkeep;

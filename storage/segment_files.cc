@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -45,6 +46,10 @@ std::optional<SegmentName> ParseSegmentName(std::string_view name) {
     return std::nullopt;
   }
   return SegmentName{.offset = Offset(offset), .suffix = name.substr(kDigits)};
+}
+
+uint64_t SegmentJitter(const std::string& directory, Offset base) {
+  return std::hash<std::string>()(SegmentFilePath(directory, base, {}));
 }
 
 absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string& directory,

@@ -37,6 +37,9 @@ struct SegmentName {
 // None for a name that does not start with twenty digits that are an offset.
 std::optional<SegmentName> ParseSegmentName(std::string_view name);
 
+// A number that differs between the segments of different logs.
+uint64_t SegmentJitter(const std::string& directory, Offset base);
+
 struct SegmentFiles {
   std::shared_ptr<File> log;
   std::shared_ptr<File> index;

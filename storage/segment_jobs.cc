@@ -41,6 +41,7 @@ DiskJob Log::Roll(TimestampMs now) {
     segments_.push_back(std::make_shared<Segment>(std::move(*created), base, limits));
     active().upkeep.first_append = now;
     active().upkeep.last_append = now;
+    active().upkeep.jitter = SegmentJitter(directory_, base);
     ++rolls_;
   };
   return {.run = std::move(run), .finish = std::move(finish)};
@@ -60,9 +61,11 @@ DiskJob Log::RepairTail() {
 std::optional<DiskJob> Log::Preallocate() {
   const std::shared_ptr<Segment>& segment = segments_.back();
   const int64_t size = segment->size_bytes();
-  if (size < kBusyBytes) return std::nullopt;
+  if (size < kBusyBytes && !options_.preallocate_segments) return std::nullopt;
   // Steps grow with the segment, so that a small one reserves little.
-  const int64_t step = std::min(size, options_.preallocate_step_bytes);
+  const int64_t step = options_.preallocate_segments
+                           ? options_.segment_bytes
+                           : std::min(size, options_.preallocate_step_bytes);
   const int64_t from = std::max(size, segment->upkeep.reserved_bytes);
   const int64_t to = std::min(options_.segment_bytes, from + step);
   const bool is_enough = from - size >= step / 2;

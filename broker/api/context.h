@@ -16,6 +16,7 @@
 #include "broker/partition/partition_table.h"
 #include "broker/runtime/frame_handler.h"
 #include "broker/runtime/task_group.h"
+#include "broker/service/broker_config_service.h"
 #include "broker/service/cluster_view.h"
 #include "broker/service/partition_host.h"
 #include "broker/service/producer_ids.h"
@@ -37,6 +38,7 @@ struct Services {
   service::ClusterView& cluster;
   partition::PartitionTable& partitions;
   service::TopicService& topics;
+  service::BrokerConfigService& broker_configs;
   service::ProducerIds& producer_ids;
   service::PartitionHost& host;
   DiskPool& disk_pool;

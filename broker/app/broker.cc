@@ -13,6 +13,7 @@
 #include "broker/net/listener.h"
 #include "broker/runtime/random.h"
 #include "broker/runtime/run_and_wait.h"
+#include "broker/service/broker_config_service.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
 #include "storage/data_directory.h"
@@ -74,6 +75,7 @@ struct Broker::Parts {
   std::unique_ptr<service::ClusterView> view;
   std::unique_ptr<service::PartitionHost> host;
   std::unique_ptr<service::TopicService> topics;
+  std::unique_ptr<service::BrokerConfigService> broker_configs;
   std::unique_ptr<service::ProducerIds> producer_ids;
   std::unique_ptr<api::Services> services;
   std::vector<std::unique_ptr<api::Router>> routers;
@@ -105,6 +107,7 @@ core::ImagePtr Broker::Parts::FirstImage() const {
   broker.port = config.advertised.port == 0 ? listener->port() : config.advertised.port;
   if (config.properties.IsSet("broker.rack")) broker.rack = config.properties.Text("broker.rack");
   image->brokers.push_back(std::move(broker));
+  image->configs = std::make_shared<core::BrokerConfigs>(config.properties);
   return image;
 }
 
@@ -116,9 +119,11 @@ void Broker::Parts::BuildServices() {
       config.properties, self});
   topics = std::make_unique<service::TopicService>(
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
+  broker_configs = std::make_unique<service::BrokerConfigService>(
+      service::BrokerConfigService::Environment{first, *store, *topics});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
   services = std::make_unique<api::Services>(api::Services{
-      *view, table, *topics, *producer_ids, *host, *disk_pool, *codec_pool,
+      *view, table, *topics, *broker_configs, *producer_ids, *host, *disk_pool, *codec_pool,
       MakeApiOptions(config.properties,
                      std::filesystem::absolute(config.data_directory).lexically_normal())});
   for (size_t i = 0; i < shards.size(); ++i) {

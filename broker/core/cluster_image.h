@@ -14,6 +14,8 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "broker/core/broker_configs.h"
+#include "broker/core/properties.h"
 #include "proto/types.h"
 
 namespace millrace::core {
@@ -38,7 +40,7 @@ struct TopicImage {
   bool is_internal = false;
   int32_t min_insync_replicas = 1;
   std::vector<PartitionImage> partitions;
-  std::map<std::string, std::string> configs;  // what was set, by Kafka's names
+  PropertyValues configs;  // what was set, by Kafka's names
 
   bool HasPartition(PartitionIndex index) const {
     return index.value() >= 0 && static_cast<size_t>(index.value()) < partitions.size();
@@ -62,6 +64,8 @@ class ClusterImage {
   std::string cluster_id;
   BrokerId controller;
   std::vector<BrokerImage> brokers;
+  // The properties of the broker that holds this image.
+  std::shared_ptr<const BrokerConfigs> configs;
 
   // Null when there is no such topic.
   const TopicImage* FindTopic(std::string_view name) const;

@@ -12,20 +12,67 @@ namespace millrace::core {
 
 namespace {
 
-std::optional<int64_t> ParseInteger(std::string_view text) {
-  int64_t value = 0;
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n\f";
+  size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+// Kafka's readers take one plus sign and blanks around a number.
+template <class Number>
+std::optional<Number> ParseNumber(std::string_view text) {
+  text = Trim(text);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  Number value{};
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
-bool IsChoice(std::string_view choices, std::string_view value) {
-  while (!choices.empty()) {
-    size_t comma = std::min(choices.find(','), choices.size());
-    if (choices.substr(0, comma) == value) return true;
-    choices.remove_prefix(std::min(comma + 1, choices.size()));
+std::optional<bool> ParseBool(std::string_view text) {
+  std::string lower(Trim(text));
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (lower == "true") return true;
+  if (lower == "false") return false;
+  return std::nullopt;
+}
+
+// Calls `visit` with each element that is not empty; stops when it returns false.
+template <class Visit>
+bool EachElement(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    size_t comma = std::min(list.find(','), list.size());
+    std::string_view element = Trim(list.substr(0, comma));
+    if (!element.empty() && !visit(element)) return false;
+    list.remove_prefix(std::min(comma + 1, list.size()));
   }
-  return false;
+  return true;
+}
+
+bool IsElement(std::string_view list, std::string_view value) {
+  return !EachElement(list, [value](std::string_view element) { return element != value; });
+}
+
+bool IsChosen(const Property& property, std::string_view value) {
+  if (property.choices.empty()) return true;
+  if (property.type != PropertyType::kList) return IsElement(property.choices, value);
+  return EachElement(value, [&property](std::string_view element) {
+    return IsElement(property.choices, element);
+  });
+}
+
+template <class Number>
+std::optional<std::string> OutOfBounds(const Property& property, std::optional<Number> number,
+                                       std::string_view kind, std::string_view value) {
+  if (!number.has_value()) {
+    return fmt::format("{} must be a {}, not '{}'", property.name, kind, value);
+  }
+  bool is_in =
+      *number >= static_cast<Number>(property.min) && *number <= static_cast<Number>(property.max);
+  if (is_in) return std::nullopt;
+  return fmt::format("{} must be between {} and {}, not {}", property.name, property.min,
+                     property.max, *number);
 }
 
 // Levenshtein's distance, one row at a time.
@@ -72,38 +119,72 @@ std::string_view NearestProperty(PropertyScope scope, std::string_view name) {
   return nearest;
 }
 
+std::string UnknownProperty(PropertyScope scope, std::string_view name) {
+  return fmt::format("unknown property '{}'; the nearest known one is '{}'", name,
+                     NearestProperty(scope, name));
+}
+
 std::optional<std::string> InvalidValue(const Property& property, std::string_view value) {
   switch (property.type) {
     case PropertyType::kBool:
-      if (value == "true" || value == "false") return std::nullopt;
+      if (ParseBool(value).has_value() && IsChosen(property, Canonical(property, value))) {
+        return std::nullopt;
+      }
+      if (!property.choices.empty()) break;
       return fmt::format("{} must be true or false, not '{}'", property.name, value);
     case PropertyType::kText:
-      if (property.choices.empty() || IsChoice(property.choices, value)) return std::nullopt;
-      return fmt::format("{} must be one of {}, not '{}'", property.name, property.choices, value);
+    case PropertyType::kList:
+      if (IsChosen(property, Trim(value))) return std::nullopt;
+      break;
     case PropertyType::kInt:
+    case PropertyType::kShort:
     case PropertyType::kLong:
+      if (!property.choices.empty() && ParseNumber<int64_t>(value).has_value() &&
+          !IsElement(property.choices, Canonical(property, value))) {
+        break;
+      }
+      return OutOfBounds(property, ParseNumber<int64_t>(value), "whole number", value);
+    case PropertyType::kDouble:
+      return OutOfBounds(property, ParseNumber<double>(value), "number", value);
+  }
+  return fmt::format("{} must be one of {}, not '{}'", property.name, property.choices, value);
+}
+
+std::string Canonical(const Property& property, std::string_view value) {
+  switch (property.type) {
+    case PropertyType::kBool:
+      return ParseBool(value).value_or(false) ? "true" : "false";
+    case PropertyType::kInt:
+    case PropertyType::kShort:
+    case PropertyType::kLong: {
+      std::optional<int64_t> number = ParseNumber<int64_t>(value);
+      return number.has_value() ? fmt::format("{}", *number) : std::string(value);
+    }
+    case PropertyType::kText:
+    case PropertyType::kDouble:
+      return std::string(Trim(value));
+    case PropertyType::kList:
       break;
   }
-  std::optional<int64_t> number = ParseInteger(value);
-  if (!number.has_value()) {
-    return fmt::format("{} must be a whole number, not '{}'", property.name, value);
-  }
-  if (!property.choices.empty() && !IsChoice(property.choices, value)) {
-    return fmt::format("{} must be one of {}, not {}", property.name, property.choices, value);
-  }
-  if (*number >= property.min && *number <= property.max) return std::nullopt;
-  return fmt::format("{} must be between {} and {}, not {}", property.name, property.min,
-                     property.max, *number);
+  std::string list;
+  EachElement(value, [&list](std::string_view element) {
+    if (!IsElement(list, element)) list += fmt::format("{}{}", list.empty() ? "" : ",", element);
+    return true;
+  });
+  return list;
+}
+
+std::string_view HelpOf(const Property& property) {
+  if (!property.help.empty() || property.broker_name.empty()) return property.help;
+  const Property* broker = FindProperty(PropertyScope::kBroker, property.broker_name);
+  return broker == nullptr ? std::string_view() : broker->help;
 }
 
 std::optional<std::string> Properties::Set(std::string_view name, std::string_view value) {
   const Property* property = FindProperty(scope_, name);
-  if (property == nullptr) {
-    return fmt::format("unknown property '{}'; the nearest known one is '{}'", name,
-                       NearestProperty(scope_, name));
-  }
+  if (property == nullptr) return UnknownProperty(scope_, name);
   std::optional<std::string> fault = InvalidValue(*property, value);
-  if (!fault.has_value()) values_[std::string(name)] = std::string(value);
+  if (!fault.has_value()) values_[std::string(name)] = Canonical(*property, value);
   return fault;
 }
 
@@ -116,7 +197,7 @@ std::string_view Properties::Value(std::string_view name) const {
 }
 
 int64_t Properties::Integer(std::string_view name) const {
-  std::optional<int64_t> value = ParseInteger(Value(name));
+  std::optional<int64_t> value = ParseNumber<int64_t>(Value(name));
   INVARIANT(value.has_value());
   return *value;
 }
@@ -124,5 +205,20 @@ int64_t Properties::Integer(std::string_view name) const {
 bool Properties::Bool(std::string_view name) const { return Value(name) == "true"; }
 
 std::string Properties::Text(std::string_view name) const { return std::string(Value(name)); }
+
+std::string Properties::Effective(std::string_view name) const {
+  std::span<const Unit> units = UnitsOf(name);
+  if (units.empty()) return Text(name);
+  const Unit* chosen = &units.back();
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+    if (IsSet(unit->name)) chosen = &*unit;
+  }
+  int64_t value = Integer(chosen->name);
+  // Minus one means "never" in every unit.
+  if (value < 0) return fmt::format("{}", value);
+  int64_t product = 0;
+  if (__builtin_mul_overflow(value, chosen->factor, &product)) product = INT64_MAX;
+  return fmt::format("{}", product);
+}
 
 }  // namespace millrace::core

@@ -192,7 +192,10 @@ awaitable<absl::Status> LocalStore::SnapshotIfLarge() {
   if (!rolled.ok()) co_return rolled;
   auto deletion = log_->DeleteOldSegments(now, log_->log_end());
   if (!deletion.has_value()) co_return absl::OkStatus();
-  co_return co_await RunJob(*std::move(deletion));
+  absl::Status deleted = co_await RunJob(*std::move(deletion));
+  if (!deleted.ok()) co_return deleted;
+  auto unlinking = log_->UnlinkDeleted();
+  co_return unlinking.has_value() ? co_await RunJob(*std::move(unlinking)) : absl::OkStatus();
 }
 
 absl::Status LocalStore::Close() { return log_->Close(); }

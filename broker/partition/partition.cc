@@ -26,6 +26,8 @@ Partition::Partition(Environment environment, PartitionName name, std::unique_pt
       replica_(log_->log_end()),
       flusher_(environment_.shard, environment_.disk_pool, *log_,
                [this](const absl::Status& status) { OnFlushed(status); }),
+      flush_timer_([this] { FlushLater(); }),
+      deletions_(environment_.shard, environment_.disk_pool),
       writable_(environment_.shard),
       quiet_(environment_.shard) {}
 
@@ -124,6 +126,22 @@ void Partition::StartBackgroundWork() {
     if (job.has_value()) Submit(*std::move(job), writing_back_);
   }
   if (log_->undurable_bytes() >= kUnsyncedBytesMax && flusher_.idle()) flusher_.Want();
+  if (options_.flush_messages.has_value() || options_.flush_ms.has_value()) FlushIfDue();
+}
+
+void Partition::FlushIfDue() {
+  int64_t unsynced = log_->log_end() - log_->durable_end();
+  bool is_due = options_.flush_messages.has_value() && unsynced >= *options_.flush_messages;
+  if (is_due || options_.flush_ms == 0) {
+    flusher_.Want();
+  } else if (options_.flush_ms.has_value() && unsynced > 0 && !flush_timer_.is_armed()) {
+    environment_.shard.timers().Arm(flush_timer_, SteadyNow() + *options_.flush_ms);
+  }
+}
+
+// The oldest unsynced record may be younger than the timer; then the sync comes a little early.
+void Partition::FlushLater() {
+  if (failure_ == ErrorCode::kNone && log_->durable_end() < log_->log_end()) flusher_.Want();
 }
 
 // Preallocation and early write-back only make things faster: a failure shows at the next append or
@@ -247,6 +265,10 @@ awaitable<void> Partition::Maintain(TimestampMs now) {
   maintaining_ = false;
   if (status.ok()) {
     if (job->finish) job->finish();
+    auto unlink = log_->UnlinkDeleted();
+    if (unlink.has_value()) {
+      deletions_.Add(*std::move(unlink), SteadyNow() + options_.file_delete_delay_ms);
+    }
     spdlog::info("{}-{}: old segments deleted, the log now starts at {}", name_.topic,
                  name_.index.value(), log_->log_start_offset().value());
   } else {
@@ -287,6 +309,8 @@ awaitable<absl::Status> Partition::Close(bool keep) {
   auto self = shared_from_this();
   bool disk_failed = failure_ == ErrorCode::kKafkaStorageError;
   failure_ = keep ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kUnknownTopicOrPartition;
+  flush_timer_.Cancel();
+  deletions_.Cancel();
   // A sync in flight still answers those who wait for it.
   while (blocked_ || preallocating_ || writing_back_ || maintaining_ || !flusher_.idle()) {
     co_await quiet_.Wait();
@@ -296,10 +320,13 @@ awaitable<absl::Status> Partition::Close(bool keep) {
   co_return co_await environment_.disk_pool.Run([log = log_.get()] { return log->Close(); });
 }
 
-void Partition::SetOptions(const storage::LogOptions& options, bool write_caching) {
-  log_->SetOptions(options);
-  replica_.SetWriteCaching(write_caching);
+void Partition::SetOptions(const storage::LogOptions& log, const PartitionOptions& options) {
+  log_->SetOptions(log);
+  options_ = options;
+  replica_.SetWriteCaching(options.write_caching);
   waiters_.OnHighWatermark(replica_.high_watermark());
+  flush_timer_.Cancel();
+  if (failure_ == ErrorCode::kNone) FlushIfDue();
 }
 
 }  // namespace millrace::partition

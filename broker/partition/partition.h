@@ -20,6 +20,7 @@
 
 #include "broker/core/offset_waiters.h"
 #include "broker/core/replica_state.h"
+#include "broker/partition/deferred_jobs.h"
 #include "broker/partition/flusher.h"
 #include "broker/runtime/disk_pool.h"
 #include "broker/runtime/task_group.h"
@@ -42,6 +43,16 @@ struct Environment {
   DiskPool& codec_pool;
   // Called on the partition's shard when its log directory has failed.
   std::function<void()> on_disk_failure;
+};
+
+// What a topic's properties say beyond its log.
+struct PartitionOptions {
+  bool write_caching = false;
+  // Records that are not synced, and how long one may stay so, before a sync starts that nobody
+  // waits for; none: no such sync.
+  std::optional<int64_t> flush_messages;
+  std::optional<int64_t> flush_ms;
+  int64_t file_delete_delay_ms = 60'000;
 };
 
 struct AppendRequest {
@@ -117,7 +128,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Takes the partition out of service. `keep`: syncs and leaves the files as after a clean
   // shutdown; else the caller removes them.
   awaitable<absl::Status> Close(bool keep);
-  void SetOptions(const storage::LogOptions& options, bool write_caching);
+  void SetOptions(const storage::LogOptions& log, const PartitionOptions& options);
 
   const PartitionName& name() const { return name_; }
   Shard& shard() const { return environment_.shard; }
@@ -134,6 +145,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   AppendOutcome AppendNow(std::span<std::byte> batch, const AppendRequest& request);
   AppendOutcome OnWriteFailed(const absl::Status& status);
   void StartBackgroundWork();
+  void FlushIfDue();
+  void FlushLater();
   void Submit(storage::DiskJob job, bool& in_flight);
   awaitable<ErrorCode> MakeWritable(int64_t bytes, TimestampMs now);
   awaitable<ErrorCode> RunBlocking(storage::DiskJob job);
@@ -146,7 +159,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::unique_ptr<storage::Log> log_;
   core::ReplicaState replica_;
   core::OffsetWaiters waiters_;
+  PartitionOptions options_;
   Flusher flusher_;
+  CallTimer flush_timer_;  // armed while a record waits for flush_ms to pass
+  DeferredJobs deletions_;
   LeaderEpoch leader_epoch_{0};
   ErrorCode failure_ = ErrorCode::kNone;
   // A roll or a repair is under way: appends wait for `writable_`.

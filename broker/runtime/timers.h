@@ -7,7 +7,9 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "broker/runtime/async.h"
 #include "broker/runtime/clock.h"
@@ -36,6 +38,17 @@ class Timer {
   MonotonicMs deadline_;
   Timer* previous_ = nullptr;
   Timer* next_ = nullptr;
+};
+
+// Calls what it was given.
+class CallTimer final : public Timer {
+ public:
+  explicit CallTimer(std::function<void()> call) : call_(std::move(call)) {}
+
+ private:
+  void OnTimer() override { call_(); }
+
+  std::function<void()> call_;
 };
 
 class Timers {

@@ -98,22 +98,45 @@ storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
           .log_start_offset = known->second->log_start_offset};
 }
 
-awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic, size_t first) {
+awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic,
+                                            TopicSettings settings) {
   absl::Status first_failure;
+  Wanted wanted{topic, std::move(settings)};
   TaskGroup opening(environment_.shard);
-  for (size_t p = first; p < topic->partitions.size(); ++p) {
+  for (size_t p = 0; p < topic->partitions.size(); ++p) {
     if (!HasReplica(topic->partitions[p], environment_.self)) continue;
     PartitionIndex index(static_cast<int32_t>(p));
-    opening.Spawn(OpenOne(topic, index, first_failure));
+    opening.Spawn(OpenOne(wanted, index, first_failure));
   }
   co_await opening.Join();
   co_return first_failure;
 }
 
-awaitable<void> PartitionHost::OpenOne(core::ClusterImage::TopicPtr topic, PartitionIndex index,
+awaitable<void> PartitionHost::Configure(core::ClusterImage::TopicPtr topic,
+                                         TopicSettings settings) {
+  for (size_t p = 0; p < topic->partitions.size(); ++p) {
+    PartitionKey key{topic->id, PartitionIndex(static_cast<int32_t>(p))};
+    co_await environment_.table.ShardOf(key).Run(ConfigureOne(key, settings));
+  }
+}
+
+// On the partition's shard. False: it is not open.
+awaitable<bool> PartitionHost::ConfigureOne(PartitionKey key, const TopicSettings& settings) {
+  Partition* hosted = environment_.table.On(Shard::Current()).Find(key);
+  if (hosted == nullptr) co_return false;
+  hosted->SetOptions(settings.log, settings.partition);
+  co_return true;
+}
+
+awaitable<void> PartitionHost::OpenOne(const Wanted& wanted, PartitionIndex index,
                                        absl::Status& first_failure) {
+  const core::ClusterImage::TopicPtr& topic = wanted.topic;
+  const TopicSettings& settings = wanted.settings;
+  PartitionKey key{topic->id, index};
+  Shard& shard = environment_.table.ShardOf(key);
+  bool is_open = co_await shard.Run(ConfigureOne(key, settings));
+  if (is_open) co_return;
   std::string directory = environment_.data_directory.PathOf(topic->name, index);
-  TopicSettings settings = MakeTopicSettings(environment_.properties, topic->configs);
   storage::OpenOptions how = HowToOpen(*topic, index);
   std::unique_ptr<storage::Log> log;
   absl::Status status = co_await environment_.disk_pool.Run(
@@ -124,7 +147,6 @@ awaitable<void> PartitionHost::OpenOne(core::ClusterImage::TopicPtr topic, Parti
     co_return;
   }
   LogRecovery(directory, log->recovery_report());
-  Shard& shard = environment_.table.ShardOf({topic->id, index});
   co_await shard.Run(Adopt({topic->name, topic->id, index}, settings, std::move(log)));
 }
 
@@ -137,7 +159,7 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
       shard, environment_.disk_pool, environment_.codec_pool,
       [this] { environment_.shard.Post([this] { OnDiskFailure(); }); }};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
-  hosted->SetOptions(settings.log, settings.write_caching);
+  hosted->SetOptions(settings.log, settings.partition);
   environment_.table.On(shard).Put(key, std::move(hosted));
   co_return;
 }

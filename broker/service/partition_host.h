@@ -32,14 +32,17 @@ class PartitionHost {
     partition::PartitionTable& table;
     storage::FileSystem& file_system;
     storage::DataDirectory& data_directory;
-    const core::Properties& properties;
+    const core::Properties& properties;  // as at the start
     BrokerId self;
   };
 
   explicit PartitionHost(Environment environment);
 
-  // Opens the partitions of the topic, from `first` on, that this broker has a replica of.
-  awaitable<absl::Status> Open(core::ClusterImage::TopicPtr topic, size_t first = 0);
+  // Opens every partition of the topic that this broker has a replica of; those that are open
+  // already take the settings.
+  awaitable<absl::Status> Open(core::ClusterImage::TopicPtr topic, TopicSettings settings);
+  // The open partitions take the settings.
+  awaitable<void> Configure(core::ClusterImage::TopicPtr topic, TopicSettings settings);
   // Closes them and removes their files, the slow part in the background. Their checkpoints go,
   // too: a later topic of the same name starts anew.
   awaitable<void> Delete(core::ClusterImage::TopicPtr topic);
@@ -56,8 +59,13 @@ class PartitionHost {
   awaitable<void> StopMaintenance();
 
  private:
-  awaitable<void> OpenOne(core::ClusterImage::TopicPtr topic, PartitionIndex index,
-                          absl::Status& first_failure);
+  struct Wanted {
+    core::ClusterImage::TopicPtr topic;
+    TopicSettings settings;
+  };
+
+  awaitable<void> OpenOne(const Wanted& wanted, PartitionIndex index, absl::Status& first_failure);
+  awaitable<bool> ConfigureOne(partition::PartitionKey key, const TopicSettings& settings);
   awaitable<void> DeleteOne(core::ClusterImage::TopicPtr topic, PartitionIndex index);
   awaitable<void> Adopt(partition::PartitionName name, TopicSettings settings,
                         std::unique_ptr<storage::Log> log);

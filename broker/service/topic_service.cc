@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/runtime/random.h"
+#include "broker/service/broker_config_service.h"
 #include "broker/service/topic_settings.h"
 #include "proto/internal/metadata.pb.h"
 #include "proto/invariant.h"
@@ -41,8 +42,7 @@ std::string Encode(const core::TopicImage& topic) {
   return value.SerializeAsString();
 }
 
-core::ClusterImage::TopicPtr Decode(std::string name, const std::string& bytes,
-                                    const core::Properties& properties) {
+std::shared_ptr<core::TopicImage> Decode(std::string name, const std::string& bytes) {
   internal::TopicValue value;
   auto topic = std::make_shared<core::TopicImage>();
   bool is_whole = value.ParseFromString(bytes) &&
@@ -60,8 +60,21 @@ core::ClusterImage::TopicPtr Decode(std::string name, const std::string& bytes,
     for (int32_t id : entry.isr()) partition.isr.emplace_back(id);
   }
   topic->configs = {value.configs().begin(), value.configs().end()};
-  topic->min_insync_replicas = MakeTopicSettings(properties, topic->configs).min_insync_replicas;
   return topic;
+}
+
+std::vector<core::ConfigChange> SetAll(const core::PropertyValues& values) {
+  std::vector<core::ConfigChange> changes;
+  for (const auto& [name, value] : values) {
+    changes.push_back({name, core::ConfigOperation::kSet, value});
+  }
+  return changes;
+}
+
+void WarnWithoutEffect(const std::string& topic, const core::ConfigPlan& plan) {
+  for (const std::string& name : plan.without_effect) {
+    spdlog::warn("topic {}: {} has no effect in this broker", topic, name);
+  }
 }
 
 TopicOutcome Refused(ErrorCode error, std::string message) {
@@ -77,11 +90,14 @@ TopicService::TopicService(Environment environment)
       tasks_(environment.shard) {}
 
 awaitable<absl::Status> TopicService::Start() {
-  absl::StatusOr<metadata::Listing> listing =
-      co_await environment_.store.List(std::string(kPrefix));
+  absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List("");
   if (!listing.ok()) co_return listing.status();
   auto image = std::make_shared<core::ClusterImage>(environment_.view.current());
+  for (const metadata::Entry& entry : listing->entries) {
+    ApplyBrokerConfigs(entry.key, entry.value, environment_.self, *image);
+  }
   for (metadata::Entry& entry : listing->entries) {
+    if (!entry.key.starts_with(kPrefix)) continue;
     co_await ApplyTopic(*image, entry.key.substr(kPrefix.size()), std::move(entry.value));
   }
   co_await environment_.view.Publish(image);
@@ -118,6 +134,10 @@ awaitable<void> TopicService::Apply(metadata::Change change) {
   std::vector<core::ClusterImage::TopicPtr> deleted;
   bool changed = false;
   for (metadata::Mutation& mutation : change.mutations) {
+    if (ApplyBrokerConfigs(mutation.key, mutation.value, environment_.self, *image)) {
+      changed = true;
+      co_await ApplyDefaults(*image);
+    }
     if (!mutation.key.starts_with(kPrefix)) continue;
     changed = true;
     std::string name = mutation.key.substr(kPrefix.size());
@@ -137,19 +157,31 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
     image.RemoveTopic(name);
     co_return;
   }
-  core::ClusterImage::TopicPtr topic = Decode(name, *value, environment_.properties);
+  std::shared_ptr<core::TopicImage> topic = Decode(name, *value);
   if (topic == nullptr) {
     spdlog::error("the metadata of topic {} does not parse: it is left out", name);
     co_return;
   }
-  // A topic that has grown: the partitions that it had are open.
-  auto known = image.topics().find(name);
-  bool has_grown = known != image.topics().end() && known->second->id == topic->id;
-  size_t first_new = has_grown ? known->second->partitions.size() : 0;
   // What does not open is reported there; its partitions answer KAFKA_STORAGE_ERROR.
-  absl::Status opened = co_await environment_.host.Open(topic, first_new);
+  TopicSettings settings = MakeTopicSettings(image.configs->effective(), topic->configs);
+  topic->min_insync_replicas = settings.min_insync_replicas;
+  absl::Status opened = co_await environment_.host.Open(topic, std::move(settings));
   if (!opened.ok()) spdlog::error("topic {} is not wholly online: {}", name, opened.ToString());
   image.PutTopic(std::move(topic));
+}
+
+awaitable<void> TopicService::ApplyDefaults(core::ClusterImage& image) {
+  std::vector<core::ClusterImage::TopicPtr> topics;
+  for (const auto& [name, topic] : image.topics()) topics.push_back(topic);
+  for (core::ClusterImage::TopicPtr& topic : topics) {
+    TopicSettings settings = MakeTopicSettings(image.configs->effective(), topic->configs);
+    if (settings.min_insync_replicas != topic->min_insync_replicas) {
+      auto changed = std::make_shared<core::TopicImage>(*topic);
+      changed->min_insync_replicas = settings.min_insync_replicas;
+      image.PutTopic(std::move(changed));
+    }
+    co_await environment_.host.Configure(std::move(topic), std::move(settings));
+  }
 }
 
 std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
@@ -162,11 +194,6 @@ std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
   if (environment_.view.current().FindTopic(topic.name) != nullptr) {
     return Refused(ErrorCode::kTopicAlreadyExists,
                    fmt::format("Topic '{}' already exists.", topic.name));
-  }
-  core::Properties checked(core::PropertyScope::kTopic);
-  for (const auto& [name, value] : topic.configs) {
-    std::optional<std::string> fault = checked.Set(name, value);
-    if (fault.has_value()) return Refused(ErrorCode::kInvalidConfig, *fault);
   }
   return RefusedNumbers(topic);
 }
@@ -264,6 +291,10 @@ awaitable<std::vector<metadata::Condition>> TopicService::Unchanged(std::string 
 awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
   std::optional<TopicOutcome> refusal = Refusal(topic);
   if (refusal.has_value()) co_return *std::move(refusal);
+  core::ConfigPlan plan = core::PlanTopicConfigs({}, SetAll(topic.configs));
+  if (plan.error != ErrorCode::kNone) co_return Refused(plan.error, std::move(plan.message));
+  WarnWithoutEffect(topic.name, plan);
+  topic.configs = std::move(plan.values);
   std::shared_ptr<core::TopicImage> planned = Plan(topic);
   if (topic.validate_only) {
     planned->id = TopicId{};
@@ -291,6 +322,44 @@ awaitable<TopicOutcome> TopicService::DeleteHere(std::string name) {
   co_return co_await Commit(std::move(transaction), topic, ErrorCode::kUnknownTopicOrPartition);
 }
 
+// Tried again when somebody else changed the topic in between.
+awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
+                                                       ConfigAlteration alteration) {
+  for (;;) {
+    absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
+    if (!listing.ok()) {
+      co_return Refused(ErrorCode::kKafkaStorageError, std::string(listing.status().message()));
+    }
+    // The first key that starts with a topic's key is the topic's.
+    bool is_found = !listing->entries.empty() && listing->entries[0].key == KeyOf(name);
+    std::shared_ptr<core::TopicImage> topic;
+    if (is_found) topic = Decode(name, listing->entries[0].value);
+    if (topic == nullptr) {
+      co_return Refused(ErrorCode::kUnknownTopicOrPartition,
+                        fmt::format("there is no topic '{}'", name));
+    }
+    core::ConfigPlan plan = core::PlanTopicConfigs(
+        alteration.replace ? core::PropertyValues() : topic->configs, alteration.changes);
+    if (plan.error != ErrorCode::kNone) co_return Refused(plan.error, std::move(plan.message));
+    bool is_changed = plan.values != topic->configs;
+    topic->configs = plan.values;
+    if (alteration.validate_only || !is_changed) {
+      co_return TopicOutcome{ErrorCode::kNone, "", topic};
+    }
+    WarnWithoutEffect(name, plan);
+    metadata::Transaction transaction;
+    transaction.conditions.push_back({KeyOf(name), listing->entries[0].modified});
+    transaction.mutations.push_back({KeyOf(name), Encode(*topic)});
+    TopicOutcome outcome =
+        co_await Commit(std::move(transaction), topic, ErrorCode::kConcurrentTransactions);
+    if (outcome.error != ErrorCode::kConcurrentTransactions) co_return outcome;
+  }
+}
+
+awaitable<void> TopicService::Applied(metadata::Revision revision) {
+  while (applied_ < revision) co_await applied_signal_.Wait();
+}
+
 // Answers when this broker has applied the change, so that the next request sees it.
 awaitable<TopicOutcome> TopicService::Commit(metadata::Transaction transaction,
                                              core::ClusterImage::TopicPtr topic,
@@ -302,7 +371,7 @@ awaitable<TopicOutcome> TopicService::Commit(metadata::Transaction transaction,
     co_return Refused(ErrorCode::kKafkaStorageError, std::string(outcome.status().message()));
   }
   if (!outcome->committed) co_return Refused(if_refused, "somebody else was faster");
-  while (applied_ < outcome->revision) co_await applied_signal_.Wait();
+  co_await Applied(outcome->revision);
   co_return TopicOutcome{ErrorCode::kNone, "", std::move(topic)};
 }
 

@@ -1,21 +1,21 @@
-// Topics: creates, grows and deletes them through the metadata store, follows its changes, opens
-// and closes their partitions on this broker, and publishes the cluster image.
+// Topics: creates, changes, grows and deletes them through the metadata store, follows its changes,
+// opens and closes their partitions on this broker, and publishes the cluster image.
 //
-// Threading: Create, Grow and Delete may be called on any shard; the rest lives on the store's.
-// A topic becomes visible in the image after its partitions are open, so a handler that finds a
-// topic but not its partition has met a failed log.
-// Lifetime: everything in Environment outlives the service; Stop before destroying it.
+// Threading: Create, Grow, Delete and AlterConfigs may be called on any shard; the rest lives on
+// the store's. A topic becomes visible in the image after its partitions are open, so a handler
+// that finds a topic but not its partition has met a failed log. Lifetime: everything in
+// Environment outlives the service; Stop before destroying it.
 #pragma once
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/core/cluster_image.h"
+#include "broker/core/config_change.h"
 #include "broker/core/properties.h"
 #include "broker/metadata/store.h"
 #include "broker/runtime/task_group.h"
@@ -30,7 +30,13 @@ struct NewTopic {
   std::optional<int16_t> replication_factor;  // none: the broker's default
   // By partition; only this broker can be named. Excludes the two above.
   std::vector<std::vector<BrokerId>> assignments;
-  std::map<std::string, std::string> configs;
+  core::PropertyValues configs;
+  bool validate_only = false;
+};
+
+struct ConfigAlteration {
+  std::vector<core::ConfigChange> changes;
+  bool replace = false;  // what no change names goes back to its default
   bool validate_only = false;
 };
 
@@ -56,7 +62,7 @@ class TopicService {
     metadata::MetadataStore& store;
     ClusterView& view;
     PartitionHost& host;
-    const core::Properties& properties;
+    const core::Properties& properties;  // as at the start
     BrokerId self;
   };
 
@@ -75,6 +81,13 @@ class TopicService {
   awaitable<TopicOutcome> Delete(std::string name) {
     return environment_.shard.Run(DeleteHere(std::move(name)));
   }
+  // Answers when the partitions on this broker have taken the change.
+  awaitable<TopicOutcome> AlterConfigs(std::string name, ConfigAlteration alteration) {
+    return environment_.shard.Run(AlterConfigsHere(std::move(name), std::move(alteration)));
+  }
+
+  // Until this broker has applied the change that was committed with this revision.
+  awaitable<void> Applied(metadata::Revision revision);
 
  private:
   awaitable<TopicOutcome> CreateHere(NewTopic topic);
@@ -86,6 +99,7 @@ class TopicService {
   core::PartitionImage NewPartition() const;
   // The condition that the topic is still as it is in the store.
   awaitable<std::vector<metadata::Condition>> Unchanged(std::string name);
+  awaitable<TopicOutcome> AlterConfigsHere(std::string name, ConfigAlteration alteration);
   std::optional<TopicOutcome> Refusal(const NewTopic& topic) const;
   std::optional<TopicOutcome> RefusedNumbers(const NewTopic& topic) const;
   std::shared_ptr<core::TopicImage> Plan(const NewTopic& topic) const;
@@ -96,6 +110,8 @@ class TopicService {
   awaitable<void> Apply(metadata::Change change);
   awaitable<void> ApplyTopic(core::ClusterImage& image, std::string name,
                              std::optional<std::string> value);
+  // The topics take what the broker's properties have become.
+  awaitable<void> ApplyDefaults(core::ClusterImage& image);
 
   Environment environment_;
   std::deque<metadata::Change> changes_;

@@ -1,5 +1,7 @@
 #include "broker/service/topic_settings.h"
 
+#include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -11,35 +13,22 @@ namespace {
 
 constexpr int kGzipOwnLevel = -1;
 constexpr int kLz4FastLevel = 9;
-constexpr int64_t kMsPerMinute = 60'000;
-constexpr int64_t kMsPerHour = 60 * kMsPerMinute;
 
 std::optional<int64_t> NoneIfNegative(int64_t value) {
   return value < 0 ? std::nullopt : std::optional(value);
 }
 
-// Kafka's order: the finest unit that is set wins.
-int64_t BrokerRetentionMs(const core::Properties& broker) {
-  if (broker.IsSet("log.retention.ms")) return broker.Integer("log.retention.ms");
-  int64_t unit = kMsPerHour;
-  std::string_view name = "log.retention.hours";
-  if (broker.IsSet("log.retention.minutes")) {
-    unit = kMsPerMinute;
-    name = "log.retention.minutes";
-  }
-  int64_t count = broker.Integer(name);
-  return count < 0 ? -1 : count * unit;
-}
+// Longer than any process lives; adding it to a clock does not overflow.
+constexpr int64_t kDelayMsMax = 100LL * 365 * 86'400'000;
 
-int64_t BrokerSegmentMs(const core::Properties& broker) {
-  if (broker.IsSet("log.roll.ms")) return broker.Integer("log.roll.ms");
-  return broker.Integer("log.roll.hours") * kMsPerHour;
+std::optional<int64_t> NoneIfMax(int64_t value) {
+  return value == INT64_MAX ? std::nullopt : std::optional(value);
 }
 
 // A topic's value where one is set, else the broker's under its own name.
 class Values {
  public:
-  Values(const core::Properties& broker, const std::map<std::string, std::string>& configs)
+  Values(const core::Properties& broker, const core::PropertyValues& configs)
       : broker_(broker), topic_(core::PropertyScope::kTopic) {
     for (const auto& [name, value] : configs) {
       // A stored value that a later version no longer knows falls back to the broker's.
@@ -49,7 +38,12 @@ class Values {
 
   bool IsSet(std::string_view name) const { return topic_.IsSet(name); }
   int64_t Integer(std::string_view name) const {
-    return IsSet(name) ? topic_.Integer(name) : broker_.Integer(BrokerName(name));
+    if (IsSet(name)) return topic_.Integer(name);
+    int64_t value = 0;
+    std::string text = broker_.Effective(BrokerName(name));
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    INVARIANT(error == std::errc() && end == text.data() + text.size());
+    return value;
   }
   bool Bool(std::string_view name) const {
     return IsSet(name) ? topic_.Bool(name) : broker_.Bool(BrokerName(name));
@@ -98,31 +92,36 @@ std::optional<record::Compression> CompressionOf(const Values& values) {
 }  // namespace
 
 TopicSettings MakeTopicSettings(const core::Properties& broker,
-                                const std::map<std::string, std::string>& topic_configs) {
+                                const core::PropertyValues& topic_configs) {
   Values values(broker, topic_configs);
   TopicSettings settings;
   storage::LogOptions& log = settings.log;
   log.segment_bytes = values.Integer("segment.bytes");
-  log.segment_ms =
-      values.IsSet("segment.ms") ? values.Integer("segment.ms") : BrokerSegmentMs(broker);
+  log.segment_ms = values.Integer("segment.ms");
+  log.segment_jitter_ms = values.Integer("segment.jitter.ms");
   log.segment_index_bytes = values.Integer("segment.index.bytes");
   log.index_interval_bytes = values.Integer("index.interval.bytes");
-  log.retention_ms = NoneIfNegative(values.IsSet("retention.ms") ? values.Integer("retention.ms")
-                                                                 : BrokerRetentionMs(broker));
-  log.retention_bytes = NoneIfNegative(values.Integer("retention.bytes"));
+  log.preallocate_segments = values.Bool("preallocate");
+  if (!values.Text("cleanup.policy").empty()) {
+    log.retention_ms = NoneIfNegative(values.Integer("retention.ms"));
+    log.retention_bytes = NoneIfNegative(values.Integer("retention.bytes"));
+  }
   log.max_message_bytes = values.Integer("max.message.bytes");
   log.timestamp_type = values.Text("message.timestamp.type") == "LogAppendTime"
                            ? storage::TimestampType::kLogAppendTime
                            : storage::TimestampType::kCreateTime;
-  int64_t before = values.Integer("message.timestamp.before.max.ms");
-  log.timestamp_before_max_ms = before == INT64_MAX ? std::nullopt : std::optional(before);
-  int64_t after = values.Integer("message.timestamp.after.max.ms");
-  log.timestamp_after_max_ms = after == INT64_MAX ? std::nullopt : std::optional(after);
+  log.timestamp_before_max_ms = NoneIfMax(values.Integer("message.timestamp.before.max.ms"));
+  log.timestamp_after_max_ms = NoneIfMax(values.Integer("message.timestamp.after.max.ms"));
   log.compression = CompressionOf(values);
   log.require_keys = values.Text("cleanup.policy").find("compact") != std::string::npos;
   log.check_compressed = values.Text("record.validation") == "full";
   log.producer_id_expiration_ms = broker.Integer("producer.id.expiration.ms");
-  settings.write_caching = values.Bool("write.caching");
+  partition::PartitionOptions& partition = settings.partition;
+  partition.write_caching = values.Bool("write.caching");
+  partition.flush_messages = NoneIfMax(values.Integer("flush.messages"));
+  partition.flush_ms = NoneIfMax(values.Integer("flush.ms"));
+  if (partition.flush_ms > kDelayMsMax) partition.flush_ms.reset();
+  partition.file_delete_delay_ms = std::min(values.Integer("file.delete.delay.ms"), kDelayMsMax);
   settings.min_insync_replicas = static_cast<int32_t>(values.Integer("min.insync.replicas"));
   return settings;
 }

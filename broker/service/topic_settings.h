@@ -4,21 +4,20 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
 
 #include "broker/core/properties.h"
+#include "broker/partition/partition.h"
 #include "storage/log.h"
 
 namespace millrace::service {
 
 struct TopicSettings {
   storage::LogOptions log;
-  bool write_caching = false;
+  partition::PartitionOptions partition;
   int32_t min_insync_replicas = 1;
 };
 
 TopicSettings MakeTopicSettings(const core::Properties& broker,
-                                const std::map<std::string, std::string>& topic_configs);
+                                const core::PropertyValues& topic_configs);
 
 }  // namespace millrace::service

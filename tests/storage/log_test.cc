@@ -1,5 +1,8 @@
 #include "storage/log.h"
 
+#include <set>
+#include <string>
+
 #include <catch2/catch.hpp>
 
 #include "proto/record/recompress.h"
@@ -319,6 +322,47 @@ TEST_CASE("log: space is reserved in growing steps, never beyond the segment's s
   RunJob(log->RepairTail());
   const auto again = log->Preallocate();
   CHECK(again.has_value());
+}
+
+TEST_CASE("log: a whole segment can be reserved at once") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs, {.segment_bytes = 4 << 20, .preallocate_segments = true});
+  AppendOk(*log, {{"a"}});
+  RunJob(*log->Preallocate());
+  CHECK(fs.used_bytes() >= 4 << 20);
+  CHECK_FALSE(log->Preallocate().has_value());
+  RunJob(log->Roll(kNow));
+  CHECK(fs.used_bytes() < 1 << 20);
+}
+
+TEST_CASE("log: with jitter a segment is replaced earlier, each log's at another time") {
+  constexpr int64_t kAge = 1'000'000;
+  std::set<int64_t> ages;
+  auto fs = MakeLogDisk();
+  for (int i = 0; i < 8; ++i) {
+    const std::string directory = kLogDirectory + std::to_string(i);
+    REQUIRE(fs.CreateDirectories(directory).ok());
+    auto log =
+        Log::Open(fs, directory, {.segment_ms = kAge, .segment_jitter_ms = kAge / 2}, {}, kNow);
+    REQUIRE(log.ok());
+    AppendOk(**log, {{"a"}});
+    int64_t least = 0;
+    int64_t most = kAge;
+    while (least < most) {
+      const int64_t middle = (least + most) / 2;
+      if ((*log)->NeedsRoll(100, kNow + middle + 1)) {
+        most = middle;
+      } else {
+        least = middle + 1;
+      }
+    }
+    CHECK(least > kAge / 2);
+    CHECK(least <= kAge);
+    ages.insert(least);
+    (*log)->SetOptions({.segment_ms = kAge});
+    CHECK_FALSE((*log)->NeedsRoll(100, kNow + kAge));
+  }
+  CHECK(ages.size() > 4);
 }
 
 TEST_CASE("log: early write-back covers each byte once, and only when there is much") {

@@ -37,6 +37,14 @@ void FillSegments(Log& log, const std::vector<TimestampMs>& timestamps, Timestam
   RunJob(log.Flush());
 }
 
+int DeletedFiles(FileSystem& fs) {
+  const auto names = fs.List(kLogDirectory);
+  REQUIRE(names.ok());
+  int count = 0;
+  for (const std::string& name : *names) count += name.ends_with(kDeletedSuffix) ? 1 : 0;
+  return count;
+}
+
 LogOptions KeepFor(int64_t retention_ms) {
   return {.retention_ms = retention_ms, .timestamp_after_max_ms = std::nullopt};
 }
@@ -150,12 +158,39 @@ TEST_CASE("retention: files and reads of removed segments") {
   // Whoever holds a slice can still read it; a new read is told that the offset is gone.
   CHECK(record::IsIntact(test::BytesOf(held->slice)));
   CHECK(log->Read({.from = Offset(0), .limit = Offset(2)})->error == ErrorCode::kOffsetOutOfRange);
-  const auto names = fs.List(kLogDirectory);
-  REQUIRE(names.ok());
-  for (const std::string& name : *names) {
-    CHECK_FALSE(name.starts_with("00000000000000000000"));
-    CHECK_FALSE(name.ends_with(kDeletedSuffix));
-  }
+  CHECK(DeletedFiles(fs) == 3);
+  CHECK_FALSE(fs.Exists(SegmentFilePath(kLogDirectory, Offset(0), kLogSuffix)));
+  RunJob(*log->UnlinkDeleted());
+  CHECK(DeletedFiles(fs) == 0);
+  CHECK_FALSE(log->UnlinkDeleted().has_value());
+}
+
+TEST_CASE("retention: files that were not removed in time go when the log is opened again") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs, {.retention_bytes = 0});
+  FillSegments(*log, {kNow, kNow, kNow});
+  RunJob(*log->DeleteOldSegments(kNow, log->log_end()));
+  auto late = log->UnlinkDeleted();
+  REQUIRE(log->Close().ok());
+  log = Open(fs, {.retention_bytes = 0}, kNow, {.clean = true, .log_start_offset = Offset(2)});
+  CHECK(DeletedFiles(fs) == 0);
+  CHECK(log->log_start_offset() == Offset(2));
+  // The job of the log that was closed finds nothing, which is no fault.
+  CHECK(late->run().ok());
+}
+
+TEST_CASE("retention: a file that cannot be removed does not keep the others") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs, {.retention_bytes = 0});
+  FillSegments(*log, {kNow, kNow, kNow});
+  RunJob(*log->DeleteOldSegments(kNow, log->log_end()));
+  const int before = DeletedFiles(fs);
+  fs.Inject({.operation = test::Operation::kRemoveFile,
+             .status = absl::InternalError("EIO"),
+             .path_contains = "00000000000000000000.log"});
+  CHECK_FALSE(log->UnlinkDeleted()->run().ok());
+  CHECK(before > 2);
+  CHECK(DeletedFiles(fs) == 1);
 }
 
 }  // namespace millrace::storage

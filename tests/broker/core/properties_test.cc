@@ -1,5 +1,6 @@
 #include "broker/core/properties.h"
 
+#include <array>
 #include <set>
 #include <string_view>
 
@@ -29,8 +30,8 @@ TEST_CASE("properties: a broker's name is unknown to a topic and the other way r
 
 TEST_CASE("properties: numbers must be whole, in range and nothing else") {
   Properties broker(PropertyScope::kBroker);
-  for (const char* wrong : {"", " 1", "1 ", "0x10", "1.5", "-2", "2147483648", "abc",
-                            "99999999999999999999999", "+1"}) {
+  for (const char* wrong : {"", " ", "1 2", "0x10", "1.5", "-2", "2147483648", "abc",
+                            "99999999999999999999999", "++1", "+-1"}) {
     INFO("'" << wrong << "'");
     CHECK(broker.Set("log.retention.minutes", wrong).has_value());
   }
@@ -39,13 +40,19 @@ TEST_CASE("properties: numbers must be whole, in range and nothing else") {
     CHECK_FALSE(broker.Set("log.retention.minutes", right).has_value());
   }
   CHECK(broker.Integer("log.retention.minutes") == 2147483647);
+  Properties topic(PropertyScope::kTopic);
+  for (const char* wrong : {"", "1.1", "-0.1", "half", "0.5x"}) {
+    INFO("'" << wrong << "'");
+    CHECK(topic.Set("min.cleanable.dirty.ratio", wrong).has_value());
+  }
+  CHECK_FALSE(topic.Set("min.cleanable.dirty.ratio", "0.25").has_value());
   CHECK(broker.Set("log.segment.bytes", "1048575").has_value());
   CHECK_FALSE(broker.Set("log.segment.bytes", "1048576").has_value());
 }
 
 TEST_CASE("properties: levels of codecs have Kafka's bounds, gzip's with a gap") {
   Properties topic(PropertyScope::kTopic);
-  for (const char* wrong : {"-2", "0", "10", "01"}) {
+  for (const char* wrong : {"-2", "0", "10", "x"}) {
     CHECK(topic.Set("compression.gzip.level", wrong).has_value());
   }
   for (const char* right : {"-1", "1", "9"}) {
@@ -59,14 +66,55 @@ TEST_CASE("properties: levels of codecs have Kafka's bounds, gzip's with a gap")
   CHECK_FALSE(topic.Set("compression.zstd.level", "-131072").has_value());
 }
 
-TEST_CASE("properties: booleans are true or false") {
+TEST_CASE("properties: booleans are true or false, in any case") {
   Properties broker(PropertyScope::kBroker);
-  for (const char* wrong : {"", "1", "True", "yes"}) {
+  for (const char* wrong : {"", "1", "tru", "yes"}) {
     CHECK(broker.Set("write.caching", wrong).has_value());
   }
   CHECK_FALSE(broker.Bool("write.caching"));
-  CHECK_FALSE(broker.Set("write.caching", "true").has_value());
+  CHECK_FALSE(broker.Set("write.caching", " True").has_value());
   CHECK(broker.Bool("write.caching"));
+  Properties topic(PropertyScope::kTopic);
+  CHECK(topic.Set("remote.storage.enable", "true").has_value());
+  CHECK_FALSE(topic.Set("remote.storage.enable", "false").has_value());
+}
+
+TEST_CASE("properties: a value is kept in its plainest form") {
+  Properties topic(PropertyScope::kTopic);
+  for (auto [name, value, kept] :
+       {std::array{"max.message.bytes", " +77 ", "77"}, std::array{"preallocate", "TRUE", "true"},
+        std::array{"retention.bytes", "-07", "-7"},
+        std::array{"message.timestamp.type", " CreateTime", "CreateTime"},
+        std::array{"cleanup.policy", "delete, delete,", "delete"},
+        std::array{"cleanup.policy", "", ""}}) {
+    INFO(name << "='" << value << "'");
+    CHECK_FALSE(topic.Set(name, value).has_value());
+    CHECK(topic.Text(name) == kept);
+  }
+}
+
+TEST_CASE("properties: every element of a list is one of the choices") {
+  Properties topic(PropertyScope::kTopic);
+  for (const char* wrong : {"compact", "delete,compact", "Delete", "delete;"}) {
+    INFO(wrong);
+    CHECK(topic.Set("cleanup.policy", wrong).has_value());
+  }
+  CHECK_FALSE(topic.IsSet("cleanup.policy"));
+}
+
+TEST_CASE("properties: of several units the finest that is set counts") {
+  Properties broker(PropertyScope::kBroker);
+  CHECK(broker.Effective("log.retention.ms") == "604800000");
+  CHECK(broker.Effective("log.flush.interval.ms") == "9223372036854775807");
+  CHECK(broker.Effective("log.segment.bytes") == "1073741824");
+  REQUIRE_FALSE(broker.Set("log.retention.hours", "2147483647").has_value());
+  CHECK(broker.Effective("log.retention.minutes") == "7730941129200000");
+  REQUIRE_FALSE(broker.Set("log.retention.minutes", "-1").has_value());
+  CHECK(broker.Effective("log.retention.ms") == "-1");
+  REQUIRE_FALSE(broker.Set("log.retention.ms", "5").has_value());
+  CHECK(broker.Effective("log.retention.hours") == "5");
+  REQUIRE_FALSE(broker.Set("log.flush.scheduler.interval.ms", "7").has_value());
+  CHECK(broker.Effective("log.flush.interval.ms") == "7");
 }
 
 TEST_CASE("properties: choices are exact") {
@@ -103,12 +151,18 @@ TEST_CASE("properties: the table is sound") {
     if (!property.default_value.empty()) {
       CHECK_FALSE(InvalidValue(property, property.default_value).has_value());
     }
-    if (property.scope != PropertyScope::kTopic) continue;
+    CHECK_FALSE(HelpOf(property).empty());
+    for (const Unit& unit : UnitsOf(property.name)) {
+      CHECK(FindProperty(PropertyScope::kBroker, unit.name) != nullptr);
+    }
+    if (property.broker_name.empty()) continue;
+    REQUIRE(property.scope == PropertyScope::kTopic);
     const Property* broker = FindProperty(PropertyScope::kBroker, property.broker_name);
     REQUIRE(broker != nullptr);
     CHECK(broker->type == property.type);
     CHECK(broker->choices == property.choices);
-    CHECK(broker->min == property.min);
+    CHECK((broker->min == property.min || !UnitsOf(broker->name).empty()));
+    CHECK(broker->has_effect == property.has_effect);
   }
 }
 

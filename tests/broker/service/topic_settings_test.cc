@@ -29,8 +29,40 @@ TEST_CASE("topic settings: defaults are Kafka's") {
   CHECK(settings.log.timestamp_type == storage::TimestampType::kCreateTime);
   CHECK_FALSE(settings.log.timestamp_before_max_ms.has_value());
   CHECK(settings.log.timestamp_after_max_ms == kHourMs);
-  CHECK_FALSE(settings.write_caching);
+  CHECK_FALSE(settings.partition.write_caching);
   CHECK(settings.min_insync_replicas == 1);
+  CHECK(settings.log.segment_jitter_ms == 0);
+  CHECK_FALSE(settings.log.preallocate_segments);
+  CHECK_FALSE(settings.partition.flush_messages.has_value());
+  CHECK_FALSE(settings.partition.flush_ms.has_value());
+  CHECK(settings.partition.file_delete_delay_ms == 60'000);
+}
+
+TEST_CASE("topic settings: an empty cleanup.policy keeps everything") {
+  TopicSettings settings = MakeTopicSettings(Broker({{"log.cleanup.policy", ""}}),
+                                             {{"retention.ms", "5"}, {"retention.bytes", "6"}});
+  CHECK_FALSE(settings.log.retention_ms.has_value());
+  CHECK_FALSE(settings.log.retention_bytes.has_value());
+  CHECK(MakeTopicSettings(Broker({{"log.cleanup.policy", ""}}),
+                          {{"cleanup.policy", "delete"}, {"retention.ms", "5"}})
+            .log.retention_ms == 5);
+}
+
+TEST_CASE("topic settings: syncs, jitter and delays") {
+  TopicSettings settings = MakeTopicSettings(Broker({{"log.flush.scheduler.interval.ms", "7"},
+                                                     {"log.roll.jitter.hours", "1"},
+                                                     {"log.segment.delete.delay.ms", "0"}}),
+                                             {{"flush.messages", "3"}, {"preallocate", "true"}});
+  CHECK(settings.partition.flush_messages == 3);
+  CHECK(settings.partition.flush_ms == 7);
+  CHECK(settings.partition.file_delete_delay_ms == 0);
+  CHECK(settings.log.segment_jitter_ms == kHourMs);
+  CHECK(settings.log.preallocate_segments);
+  // What would overflow a clock is as good as for ever.
+  settings = MakeTopicSettings(Broker({}), {{"file.delete.delay.ms", "9223372036854775807"},
+                                            {"flush.ms", "9223372036854775806"}});
+  CHECK(settings.partition.file_delete_delay_ms < INT64_MAX / 2);
+  CHECK_FALSE(settings.partition.flush_ms.has_value());
 }
 
 TEST_CASE("topic settings: the broker's values are the topic's where it has none") {
@@ -47,7 +79,7 @@ TEST_CASE("topic settings: the broker's values are the topic's where it has none
   CHECK(settings.log.max_message_bytes == 500);
   CHECK(settings.log.timestamp_type == storage::TimestampType::kLogAppendTime);
   CHECK(settings.log.retention_bytes == 77);
-  CHECK(settings.write_caching);
+  CHECK(settings.partition.write_caching);
   CHECK(settings.min_insync_replicas == 2);
   CHECK(settings.log.timestamp_before_max_ms == 5);
   CHECK(settings.log.producer_id_expiration_ms == 9);
@@ -91,7 +123,7 @@ TEST_CASE("topic settings: the topic's values go before the broker's") {
   CHECK(settings.log.segment_bytes == 4 << 20);
   CHECK_FALSE(settings.log.retention_ms.has_value());
   CHECK(settings.log.segment_ms == 8);
-  CHECK_FALSE(settings.write_caching);
+  CHECK_FALSE(settings.partition.write_caching);
   CHECK(settings.log.max_message_bytes == 9);
 }
 
