@@ -12,6 +12,13 @@ namespace millrace::core {
 
 namespace {
 
+// Text from outside as part of a message, which has to stay short.
+constexpr size_t kShownMax = 100;
+std::string Shown(std::string_view text) {
+  if (text.size() <= kShownMax) return std::string(text);
+  return fmt::format("{}...", text.substr(0, kShownMax));
+}
+
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n\f";
   size_t first = text.find_first_not_of(kBlank);
@@ -66,7 +73,7 @@ template <class Number>
 std::optional<std::string> OutOfBounds(const Property& property, std::optional<Number> number,
                                        std::string_view kind, std::string_view value) {
   if (!number.has_value()) {
-    return fmt::format("{} must be a {}, not '{}'", property.name, kind, value);
+    return fmt::format("{} must be a {}, not '{}'", property.name, kind, Shown(value));
   }
   bool is_in =
       *number >= static_cast<Number>(property.min) && *number <= static_cast<Number>(property.max);
@@ -120,6 +127,7 @@ std::string_view NearestProperty(PropertyScope scope, std::string_view name) {
 }
 
 std::string UnknownProperty(PropertyScope scope, std::string_view name) {
+  if (name.size() > kShownMax) return fmt::format("unknown property '{}'", Shown(name));
   return fmt::format("unknown property '{}'; the nearest known one is '{}'", name,
                      NearestProperty(scope, name));
 }
@@ -131,7 +139,7 @@ std::optional<std::string> InvalidValue(const Property& property, std::string_vi
         return std::nullopt;
       }
       if (!property.choices.empty()) break;
-      return fmt::format("{} must be true or false, not '{}'", property.name, value);
+      return fmt::format("{} must be true or false, not '{}'", property.name, Shown(value));
     case PropertyType::kText:
     case PropertyType::kList:
       if (IsChosen(property, Trim(value))) return std::nullopt;
@@ -147,7 +155,8 @@ std::optional<std::string> InvalidValue(const Property& property, std::string_vi
     case PropertyType::kDouble:
       return OutOfBounds(property, ParseNumber<double>(value), "number", value);
   }
-  return fmt::format("{} must be one of {}, not '{}'", property.name, property.choices, value);
+  return fmt::format("{} must be one of {}, not '{}'", property.name, property.choices,
+                     Shown(value));
 }
 
 std::string Canonical(const Property& property, std::string_view value) {

@@ -351,8 +351,8 @@ awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
     transaction.conditions.push_back({KeyOf(name), listing->entries[0].modified});
     transaction.mutations.push_back({KeyOf(name), Encode(*topic)});
     TopicOutcome outcome =
-        co_await Commit(std::move(transaction), topic, ErrorCode::kConcurrentTransactions);
-    if (outcome.error != ErrorCode::kConcurrentTransactions) co_return outcome;
+        co_await Commit(std::move(transaction), topic, ErrorCode::kInvalidUpdateVersion);
+    if (outcome.error != ErrorCode::kInvalidUpdateVersion) co_return outcome;
   }
 }
 

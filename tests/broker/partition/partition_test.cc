@@ -1,0 +1,156 @@
+// Syncs and deletions that nobody waits for: flush.messages, flush.ms, file.delete.delay.ms.
+#include "broker/partition/partition.h"
+
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "broker/runtime/run_and_wait.h"
+#include "proto/record/batch_builder.h"
+#include "tests/support/temporary_directory.h"
+
+namespace millrace::partition {
+namespace {
+
+constexpr int64_t kHourMs = 3'600'000;
+constexpr TimestampMs kNow{1'700'000'000'000};
+
+// A partition on a shard of its own, with one disk thread, so that disk jobs end in order.
+class Hosted {
+ public:
+  explicit Hosted(const storage::LogOptions& options = {}) {
+    shards_.Start();
+    auto log = storage::Log::Open(storage::PosixFileSystem(), directory_.path(), options, {}, kNow);
+    REQUIRE(log.ok());
+    Environment environment{shards_[0], *pool_, [] {}};
+    partition_ = std::make_shared<Partition>(
+        environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
+  }
+  ~Hosted() {
+    absl::Status closed = RunAndWait(shards_[0], partition_->Close(true));
+    CHECK(closed.ok());
+    partition_.reset();
+    pool_.reset();
+    shards_.Stop();
+  }
+
+  template <class Work>
+  auto On(Work work) {
+    std::packaged_task<decltype(work())()> task(std::move(work));
+    auto done = task.get_future();
+    shards_[0].Post([&task] { task(); });
+    return done.get();
+  }
+  // Until every disk job that was submitted before has ended.
+  void DrainDisk() {
+    std::promise<void> done;
+    pool_->Submit(
+        shards_[0], [] { return absl::OkStatus(); },
+        [&done](const absl::Status&) { done.set_value(); });
+    done.get_future().get();
+  }
+
+  void Configure(const storage::LogOptions& log, const PartitionOptions& options) {
+    On([&] { partition_->SetOptions(log, options); });
+  }
+  void Append(size_t bytes = 10) {
+    record::BatchBuilder builder({});
+    const std::string value(bytes, 'x');
+    builder.Add({.timestamp = kNow, .value = std::as_bytes(std::span(value))});
+    auto batch = std::move(builder).Build();
+    REQUIRE(batch.ok());
+    auto appended = RunAndWait(shards_[0], partition_->Append(*batch, {.now = kNow}));
+    REQUIRE(appended.error == ErrorCode::kNone);
+  }
+  void Maintain() { RunAndWait(shards_[0], partition_->Maintain(kNow)); }
+
+  Offset durable_end() {
+    return On([this] { return partition_->log().durable_end(); });
+  }
+  Offset log_start() {
+    return On([this] { return partition_->log().log_start_offset(); });
+  }
+  size_t DeletedFiles() const {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+      count += entry.path().extension() == ".deleted" ? 1 : 0;
+    }
+    return count;
+  }
+
+ private:
+  test::TemporaryDirectory directory_;
+  ShardSet shards_{1};
+  std::unique_ptr<DiskPool> pool_ = std::make_unique<DiskPool>(1);
+  std::shared_ptr<Partition> partition_;
+};
+
+template <class Condition>
+void WaitUntil(Condition condition) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) REQUIRE(std::chrono::steady_clock::now() < deadline);
+}
+
+TEST_CASE("partition: what no producer waits for is not synced without being told so") {
+  Hosted hosted;
+  for (int i = 0; i < 5; ++i) hosted.Append();
+  hosted.DrainDisk();
+  CHECK(hosted.durable_end() == Offset(0));
+}
+
+TEST_CASE("partition: a sync starts with every so many records") {
+  Hosted hosted;
+  hosted.Configure({}, {.flush_messages = 3});
+  hosted.Append();
+  hosted.Append();
+  hosted.DrainDisk();
+  CHECK(hosted.durable_end() == Offset(0));
+  hosted.Append();
+  WaitUntil([&] { return hosted.durable_end() == Offset(3); });
+  hosted.Append();
+  hosted.DrainDisk();
+  CHECK(hosted.durable_end() == Offset(3));
+  // The setting is taken for what is there already.
+  hosted.Configure({}, {.flush_messages = 1});
+  WaitUntil([&] { return hosted.durable_end() == Offset(4); });
+}
+
+TEST_CASE("partition: a sync starts some time after a record") {
+  Hosted hosted;
+  hosted.Configure({}, {.flush_ms = kHourMs});
+  hosted.Append();
+  hosted.DrainDisk();
+  CHECK(hosted.durable_end() == Offset(0));
+  hosted.Configure({}, {.flush_ms = 5});
+  WaitUntil([&] { return hosted.durable_end() == Offset(1); });
+  hosted.Append();
+  WaitUntil([&] { return hosted.durable_end() == Offset(2); });
+  hosted.Configure({}, {.flush_ms = 0});
+  hosted.Append();
+  WaitUntil([&] { return hosted.durable_end() == Offset(3); });
+}
+
+TEST_CASE("partition: the files of removed segments stay for the delay") {
+  const storage::LogOptions keep{.segment_bytes = 2000, .timestamp_before_max_ms = std::nullopt};
+  storage::LogOptions drop = keep;
+  drop.retention_bytes = 0;
+  Hosted hosted(keep);
+  for (int i = 0; i < 3; ++i) hosted.Append(1500);
+  hosted.Configure(drop, {.file_delete_delay_ms = kHourMs});
+  hosted.Maintain();
+  hosted.DrainDisk();
+  const size_t waiting = hosted.DeletedFiles();
+  CHECK(waiting >= 6);
+  // The delay counts from the removal, as it is then.
+  hosted.Append(1500);
+  hosted.Configure(drop, {.file_delete_delay_ms = 0});
+  hosted.Maintain();
+  CHECK(hosted.log_start() == Offset(3));
+  WaitUntil([&] { return hosted.DeletedFiles() == waiting; });
+}
+
+}  // namespace
+}  // namespace millrace::partition
