@@ -2,18 +2,22 @@
 #pragma once
 
 #include "broker/api/context.h"
+#include "proto/wire/alter_configs.h"
 #include "proto/wire/api_versions.h"
 #include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
 #include "proto/wire/delete_records.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/describe_cluster.h"
+#include "proto/wire/describe_configs.h"
 #include "proto/wire/describe_log_dirs.h"
 #include "proto/wire/describe_producers.h"
 #include "proto/wire/describe_topic_partitions.h"
 #include "proto/wire/fetch.h"
 #include "proto/wire/find_coordinator.h"
+#include "proto/wire/incremental_alter_configs.h"
 #include "proto/wire/init_producer_id.h"
+#include "proto/wire/list_config_resources.h"
 #include "proto/wire/list_offsets.h"
 #include "proto/wire/metadata.h"
 #include "proto/wire/offset_for_leader_epoch.h"
@@ -21,6 +25,8 @@
 
 namespace millrace::api {
 
+awaitable<void> HandleAlterConfigs(Context& context, wire::AlterConfigsRequest& request,
+                                   AnswerSlot slot);
 awaitable<void> HandleApiVersions(Context& context, wire::ApiVersionsRequest& request,
                                   AnswerSlot slot);
 awaitable<void> HandleCreatePartitions(Context& context, wire::CreatePartitionsRequest& request,
@@ -43,11 +49,19 @@ awaitable<void> HandleDeleteTopics(Context& context, wire::DeleteTopicsRequest& 
                                    AnswerSlot slot);
 awaitable<void> HandleDescribeCluster(Context& context, wire::DescribeClusterRequest& request,
                                       AnswerSlot slot);
+awaitable<void> HandleDescribeConfigs(Context& context, wire::DescribeConfigsRequest& request,
+                                      AnswerSlot slot);
 awaitable<void> HandleFetch(Context& context, wire::FetchRequest& request, AnswerSlot slot);
 awaitable<void> HandleFindCoordinator(Context& context, wire::FindCoordinatorRequest& request,
                                       AnswerSlot slot);
+awaitable<void> HandleIncrementalAlterConfigs(Context& context,
+                                              wire::IncrementalAlterConfigsRequest& request,
+                                              AnswerSlot slot);
 awaitable<void> HandleInitProducerId(Context& context, wire::InitProducerIdRequest& request,
                                      AnswerSlot slot);
+awaitable<void> HandleListConfigResources(Context& context,
+                                          wire::ListConfigResourcesRequest& request,
+                                          AnswerSlot slot);
 awaitable<void> HandleListOffsets(Context& context, wire::ListOffsetsRequest& request,
                                   AnswerSlot slot);
 awaitable<void> HandleMetadata(Context& context, wire::MetadataRequest& request, AnswerSlot slot);

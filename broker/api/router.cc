@@ -47,10 +47,14 @@ constexpr std::array kApis = std::to_array<Api>({
     // Version 6 is for two-phase commit.
     Entry<wire::InitProducerIdRequest, HandleInitProducerId>(5),
     Entry<wire::OffsetForLeaderEpochRequest, HandleOffsetForLeaderEpoch>(4),
+    Entry<wire::DescribeConfigsRequest, HandleDescribeConfigs>(4),
+    Entry<wire::AlterConfigsRequest, HandleAlterConfigs>(2),
     Entry<wire::DescribeLogDirsRequest, HandleDescribeLogDirs>(5),
     Entry<wire::CreatePartitionsRequest, HandleCreatePartitions>(3),
+    Entry<wire::IncrementalAlterConfigsRequest, HandleIncrementalAlterConfigs>(1),
     Entry<wire::DescribeClusterRequest, HandleDescribeCluster>(2),
     Entry<wire::DescribeProducersRequest, HandleDescribeProducers>(0),
+    Entry<wire::ListConfigResourcesRequest, HandleListConfigResources>(1),
     Entry<wire::DescribeTopicPartitionsRequest, HandleDescribeTopicPartitions>(0),
 });
 

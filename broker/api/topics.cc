@@ -2,6 +2,7 @@
 #include <set>
 #include <string>
 
+#include "broker/api/config_answer.h"
 #include "broker/api/handlers.h"
 
 namespace millrace::api {
@@ -81,14 +82,8 @@ void PutCreated(const Context& context, const service::TopicOutcome& outcome,
   answer.topic_id = topic.id;
   answer.num_partitions = static_cast<int32_t>(topic.partitions.size());
   answer.replication_factor = static_cast<int16_t>(topic.partitions[0].replicas.size());
-  auto configs = arena.NewArray<wire::CreateTopicsResponse::Config>(topic.configs.size());
-  size_t i = 0;
-  for (const auto& [name, value] : topic.configs) {
-    configs[i++] = {.name = arena.Copy(name),
-                    .value = arena.Copy(value),
-                    .config_source = wire::ConfigSource::kTopicConfig};
-  }
-  answer.configs = configs;
+  core::ImagePtr image = context.services.cluster.ptr();
+  answer.configs = MakeConfigs(core::ViewTopic(*image->configs, topic.configs), arena);
 }
 
 // The topic that an entry means; by its name, or from version 6 on by its id.

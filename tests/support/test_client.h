@@ -27,19 +27,23 @@
 
 #include <catch2/catch.hpp>
 
+#include "proto/wire/alter_configs.h"
 #include "proto/wire/api_versions.h"
 #include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
 #include "proto/wire/delete_records.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/describe_cluster.h"
+#include "proto/wire/describe_configs.h"
 #include "proto/wire/describe_log_dirs.h"
 #include "proto/wire/describe_producers.h"
 #include "proto/wire/describe_topic_partitions.h"
 #include "proto/wire/fetch.h"
 #include "proto/wire/find_coordinator.h"
 #include "proto/wire/frame.h"
+#include "proto/wire/incremental_alter_configs.h"
 #include "proto/wire/init_producer_id.h"
+#include "proto/wire/list_config_resources.h"
 #include "proto/wire/list_offsets.h"
 #include "proto/wire/metadata.h"
 #include "proto/wire/offset_for_leader_epoch.h"
@@ -112,6 +116,22 @@ struct AnswerTo<wire::MetadataRequest> {
 template <>
 struct AnswerTo<wire::ProduceRequest> {
   using Type = wire::ProduceResponse;
+};
+template <>
+struct AnswerTo<wire::AlterConfigsRequest> {
+  using Type = wire::AlterConfigsResponse;
+};
+template <>
+struct AnswerTo<wire::DescribeConfigsRequest> {
+  using Type = wire::DescribeConfigsResponse;
+};
+template <>
+struct AnswerTo<wire::IncrementalAlterConfigsRequest> {
+  using Type = wire::IncrementalAlterConfigsResponse;
+};
+template <>
+struct AnswerTo<wire::ListConfigResourcesRequest> {
+  using Type = wire::ListConfigResourcesResponse;
 };
 
 // A decoded response with the memory that it points into.
