@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ absl::StatusOr<NameAndValue> ParseSetting(const std::string& text) {
   return NameAndValue(text.substr(0, equals), text.substr(equals + 1));
 }
 
-// Later over earlier: the file, then --set, then the options with names of their own.
+// Later over earlier: the file, the environment, then --set, then the options with names of their
+// own.
 absl::StatusOr<std::vector<NameAndValue>> CollectSettings(const ServeOptions& options) {
   std::vector<NameAndValue> values;
   if (!options.config_file.empty()) {
@@ -44,6 +46,11 @@ absl::StatusOr<std::vector<NameAndValue>> CollectSettings(const ServeOptions& op
     }
     values = *std::move(parsed);
   }
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  EnvironmentSettings environment = ReadEnvironment(variables);
+  for (const std::string& warning : environment.warnings) spdlog::warn("{}", warning);
+  values.insert(values.end(), environment.values.begin(), environment.values.end());
   for (const std::string& text : options.set) {
     auto setting = ParseSetting(text);
     if (!setting.ok()) return setting.status();

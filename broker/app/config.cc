@@ -30,20 +30,47 @@ bool IsLoopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-// The one listener of a list like PLAINTEXT://host:port.
-absl::StatusOr<Endpoint> ParseListener(std::string_view name, std::string_view value) {
-  if (value.find(',') != std::string_view::npos) {
-    return Refuse(fmt::format("{}: one listener is supported, not '{}'", name, value));
+bool Contains(std::string_view list, std::string_view wanted) {
+  while (!list.empty()) {
+    size_t comma = std::min(list.find(','), list.size());
+    if (Trim(list.substr(0, comma)) == wanted) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
   }
-  size_t scheme = value.find("://");
-  if (scheme == std::string_view::npos) {
-    return Refuse(fmt::format("{} must be PLAINTEXT://host:port, not '{}'", name, value));
+  return false;
+}
+
+// The one listener for clients of a list like PLAINTEXT://host:port,CONTROLLER://host:port.
+absl::StatusOr<Endpoint> ParseListeners(std::string_view name, BrokerConfig& config) {
+  const core::Properties& properties = config.properties;
+  std::string listeners = properties.Text(name);
+  std::string_view rest = listeners;
+  std::string_view chosen;
+  while (!rest.empty()) {
+    size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view listener = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    size_t scheme = listener.find("://");
+    if (scheme == std::string_view::npos) {
+      return Refuse(fmt::format("{} must be PLAINTEXT://host:port, not '{}'", name, listener));
+    }
+    if (Contains(properties.Text("controller.listener.names"), listener.substr(0, scheme))) {
+      config.warnings.push_back(
+          fmt::format("{}: {} is left out, for it is a controller's", name, listener));
+    } else if (!chosen.empty()) {
+      return Refuse(fmt::format("{}: one listener is supported, not '{}'", name, listeners));
+    } else {
+      chosen = listener;
+    }
   }
-  if (value.substr(0, scheme) != "PLAINTEXT") {
-    return Refuse(
-        fmt::format("{}: only PLAINTEXT is supported, not '{}'", name, value.substr(0, scheme)));
+  if (chosen.empty()) return Refuse(fmt::format("{} must be PLAINTEXT://host:port", name));
+  size_t scheme = chosen.find("://");
+  std::string_view protocol = chosen.substr(0, scheme);
+  bool is_plain = Contains(properties.Text("listener.security.protocol.map"),
+                           fmt::format("{}:PLAINTEXT", protocol));
+  if (!is_plain) {
+    return Refuse(fmt::format("{}: only PLAINTEXT is supported, not '{}'", name, protocol));
   }
-  return ParseEndpoint(value.substr(scheme + 3));
+  return ParseEndpoint(chosen.substr(scheme + 3));
 }
 
 absl::Status SetAll(const std::vector<NameAndValue>& values, BrokerConfig& config) {
@@ -60,7 +87,7 @@ absl::Status SetAll(const std::vector<NameAndValue>& values, BrokerConfig& confi
 }
 
 absl::Status SetListeners(BrokerConfig& config) {
-  auto listen = ParseListener("listeners", config.properties.Text("listeners"));
+  auto listen = ParseListeners("listeners", config);
   if (!listen.ok()) return listen.status();
   config.listen = *std::move(listen);
   if (config.listen.host.empty()) config.listen.host = "0.0.0.0";
@@ -73,7 +100,7 @@ absl::Status SetListeners(BrokerConfig& config) {
   }
   config.advertised = {config.listen.host, 0};
   if (!advertised.empty()) {
-    auto parsed = ParseListener("advertised.listeners", advertised);
+    auto parsed = ParseListeners("advertised.listeners", config);
     if (!parsed.ok()) return parsed.status();
     if (IsWildcard(parsed->host)) {
       return Refuse("advertised.listeners must name a host that clients can reach");
@@ -122,6 +149,30 @@ absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view t
     line.clear();
   }
   return values;
+}
+
+EnvironmentSettings ReadEnvironment(const std::vector<std::string>& variables) {
+  constexpr std::string_view kPrefix = "MILLRACE_";
+  EnvironmentSettings settings;
+  for (std::string_view variable : variables) {
+    size_t equals = variable.find('=');
+    if (!variable.starts_with(kPrefix) || equals == std::string_view::npos) continue;
+    std::string name(variable.substr(kPrefix.size(), equals - kPrefix.size()));
+    for (char& c : name) {
+      if (c == '_') c = '.';
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    bool is_known = core::FindProperty(core::PropertyScope::kBroker, name) != nullptr ||
+                    core::IsKafkaOnlyProperty(name);
+    if (is_known) {
+      settings.values.emplace_back(std::move(name), variable.substr(equals + 1));
+    } else {
+      settings.warnings.push_back(
+          fmt::format("the environment's {} is passed over: {}", variable.substr(0, equals),
+                      core::UnknownProperty(core::PropertyScope::kBroker, name)));
+    }
+  }
+  return settings;
 }
 
 absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text) {

@@ -1,5 +1,5 @@
-// The broker's configuration: the property table's values from a file and the command line, later
-// over earlier; and what they mean for the parts of the broker.
+// The broker's configuration: the property table's values from a file, the environment and the
+// command line, later over earlier; and what they mean for the parts of the broker.
 //
 // Pure. Faults name the property, its value and what would be right.
 #pragma once
@@ -36,6 +36,13 @@ using NameAndValue = std::pair<std::string, std::string>;
 
 // A Java properties file: name=value or name:value, # and ! comments, \ continues a line.
 absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view text);
+// Settings of the form MILLRACE_NUM_PARTITIONS=3, for num.partitions. Variables that begin so and
+// name no property are not refused, for not all are the broker's; each gets a warning.
+struct EnvironmentSettings {
+  std::vector<NameAndValue> values;
+  std::vector<std::string> warnings;
+};
+EnvironmentSettings ReadEnvironment(const std::vector<std::string>& variables);
 // "host:port" or "[v6]:port".
 absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text);
 

@@ -123,6 +123,38 @@ TEST_CASE("config: later values win, log.dirs goes before log.dir, broker.id nam
   CHECK_FALSE(MakeConfig({{"broker.id", "-1"}}, 1).ok());
 }
 
+TEST_CASE("config: a controller's listeners are left out, and listeners have names") {
+  const std::vector<NameAndValue> combined{
+      {"controller.listener.names", "CONTROLLER"},
+      {"listeners", "CONTROLLER://:9093,CLIENTS://127.0.0.1:19092"},
+      {"advertised.listeners", "CLIENTS://here:9092,CONTROLLER://here:9093"}};
+  CHECK_FALSE(MakeConfig(combined, 1).ok());
+  auto named = combined;
+  named.emplace_back("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,CLIENTS:PLAINTEXT");
+  auto config = MakeConfig(named, 1);
+  INFO(config.status().ToString());
+  REQUIRE(config.ok());
+  CHECK(config->listen.port == 19092);
+  CHECK(config->advertised.host == "here");
+  CHECK(Warns(*config, "CONTROLLER://:9093"));
+  named.back().second = "CONTROLLER:PLAINTEXT,CLIENTS:SSL";
+  CHECK_FALSE(MakeConfig(named, 1).ok());
+  CHECK_FALSE(
+      MakeConfig({{"controller.listener.names", "C"}, {"listeners", "C://127.0.0.1:1"}}, 1).ok());
+}
+
+TEST_CASE("config: the environment sets properties, and what is none is passed over") {
+  auto settings = ReadEnvironment({"PATH=/bin", "MILLRACE_NUM_PARTITIONS=3", "MILLRACE_BIN=/x=y",
+                                   "MILLRACE_LOG_DIRS=/a=b", "MILLRACE_NUM_IO_THREADS=8",
+                                   "MILLRACE_", "MILLRACE_=", "millrace_num_partitions=4"});
+  CHECK(settings.values == std::vector<NameAndValue>{{"num.partitions", "3"},
+                                                     {"log.dirs", "/a=b"},
+                                                     {"num.io.threads", "8"}});
+  REQUIRE(settings.warnings.size() == 2);
+  CHECK_THAT(settings.warnings[0], Contains("MILLRACE_BIN"));
+  CHECK_THAT(settings.warnings[0], !Contains("/x"));
+}
+
 TEST_CASE("config: shards follow from the cores where nobody says otherwise") {
   CHECK(MakeConfig({}, 1)->shards == 1);
   CHECK(MakeConfig({}, 4)->shards == 1);
