@@ -25,10 +25,27 @@ struct TopicOptions {
   std::optional<int32_t> partitions;
   std::optional<int16_t> replication_factor;
   std::vector<std::string> configs;  // name=value
+  std::vector<std::string> delete_configs;
 };
 int CreateTopic(const TopicOptions& options);
 int ListTopics(const TopicOptions& options);
 int DescribeTopic(const TopicOptions& options);
 int DeleteTopic(const TopicOptions& options);
+int AlterTopic(const TopicOptions& options);
+
+struct ConfigOptions {
+  std::string bootstrap_server = "127.0.0.1:9092";
+  bool json = false;
+  // Exactly one of the three.
+  std::string topic;
+  std::optional<int32_t> broker;
+  bool broker_default = false;
+  std::vector<std::string> configs;  // name=value
+  std::vector<std::string> delete_configs;
+};
+int DescribeConfigs(const ConfigOptions& options);
+int AlterConfigs(const ConfigOptions& options);
+// Prints what docs/configuration.md says of every property.
+int PrintConfigReference();
 
 }  // namespace millrace::tools

@@ -38,7 +38,7 @@ void Run(CLI::App* command, TopicCommand run, const TopicOptions& options, int& 
 }
 
 void AddTopic(CLI::App& app, TopicOptions& options, int& code) {
-  CLI::App* topic = app.add_subcommand("topic", "Create, list, describe and delete topics.");
+  CLI::App* topic = app.add_subcommand("topic", "Create, list, describe, alter and delete topics.");
   topic->require_subcommand(1);
   CLI::App* create = AddTopicCommand(*topic, "create", "Create a topic.", options);
   create->add_option("name", options.name, "The topic's name.")->required();
@@ -55,6 +55,52 @@ void AddTopic(CLI::App& app, TopicOptions& options, int& code) {
   CLI::App* remove = AddTopicCommand(*topic, "delete", "Delete a topic and its records.", options);
   remove->add_option("name", options.name, "The topic's name.")->required();
   Run(remove, DeleteTopic, options, code);
+  CLI::App* alter =
+      AddTopicCommand(*topic, "alter", "Change a topic's properties, add partitions.", options);
+  alter->add_option("name", options.name, "The topic's name.")->required();
+  alter->add_option("--config", options.configs, "name=value; may be repeated.")
+      ->allow_extra_args(false);
+  alter
+      ->add_option("--delete-config", options.delete_configs,
+                   "A property that goes back to its default; may be repeated.")
+      ->allow_extra_args(false);
+  alter->add_option("--partitions", options.partitions, "How many it shall have; more than now.");
+  Run(alter, AlterTopic, options, code);
+}
+
+CLI::App* AddConfigCommand(CLI::App& config, const char* name, const char* help,
+                           ConfigOptions& options) {
+  CLI::App* command = config.add_subcommand(name, help);
+  command->add_option("--bootstrap-server", options.bootstrap_server,
+                      "host:port of a broker (default 127.0.0.1:9092).");
+  command->add_flag("--json", options.json, "Answer with JSON.");
+  CLI::Option_group* target = command->add_option_group("of what");
+  target->add_option("--topic", options.topic, "A topic.");
+  target->add_option("--broker", options.broker, "A broker, by its id.");
+  target->add_flag("--broker-default", options.broker_default, "All brokers.");
+  target->require_option(1);
+  return command;
+}
+
+void AddConfig(CLI::App& app, ConfigOptions& options, int& code) {
+  CLI::App* config =
+      app.add_subcommand("config", "Describe and change properties of topics and brokers.");
+  config->require_subcommand(1);
+  CLI::App* describe =
+      AddConfigCommand(*config, "describe", "Show values and where they come from.", options);
+  describe->callback([&options, &code] { code = DescribeConfigs(options); });
+  CLI::App* alter = AddConfigCommand(*config, "alter", "Change values while brokers run.", options);
+  alter->add_option("--config", options.configs, "name=value; may be repeated.")
+      ->allow_extra_args(false);
+  alter
+      ->add_option("--delete-config", options.delete_configs,
+                   "A property that goes back to its default; may be repeated.")
+      ->allow_extra_args(false);
+  alter->callback([&options, &code] { code = AlterConfigs(options); });
+  // For docs/configuration.md.
+  config->add_subcommand("reference", "Print every property, as Markdown.")
+      ->group("")
+      ->callback([&code] { code = PrintConfigReference(); });
 }
 
 int Main(int argc, char** argv) {
@@ -63,8 +109,10 @@ int Main(int argc, char** argv) {
   int code = 0;
   ServeOptions serve;
   TopicOptions topic;
+  ConfigOptions config;
   AddServe(app, serve, code);
   AddTopic(app, topic, code);
+  AddConfig(app, config, code);
   app.add_subcommand("version", "Print the version.")->callback([] {
     std::printf("millrace %s\n", MILLRACE_VERSION);
   });

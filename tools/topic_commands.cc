@@ -8,11 +8,13 @@
 #include <fmt/format.h>
 
 #include "proto/topic_id_text.h"
+#include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
 #include "proto/wire/delete_topics.h"
 #include "proto/wire/metadata.h"
 #include "tools/admin_connection.h"
 #include "tools/commands.h"
+#include "tools/config_changes.h"
 
 namespace millrace::tools {
 
@@ -20,6 +22,7 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr int16_t kCreatePartitionsVersion = 3;
 constexpr int16_t kCreateTopicsVersion = 7;
 constexpr int16_t kDeleteTopicsVersion = 5;
 constexpr int16_t kMetadataVersion = 12;
@@ -104,7 +107,58 @@ bool SplitConfigs(const std::vector<std::string>& texts,
   return true;
 }
 
+// None when it was done; else the exit code.
+std::optional<int> AlterTopicConfigs(AdminConnection& connection, const TopicOptions& options,
+                                     ConfigChanges& changes, bool validate_only) {
+  ConfigTarget target{wire::ConfigResourceType::kTopic, options.name};
+  auto altered = SendConfigChanges(connection, target, changes, validate_only);
+  if (!altered.ok()) return Fail(options, altered.status());
+  if (altered->error_code == ErrorCode::kNone) return std::nullopt;
+  return Fail(options, altered->error_code, altered->error_message);
+}
+
+std::optional<int> AddPartitions(AdminConnection& connection, const TopicOptions& options) {
+  wire::CreatePartitionsRequest::Topic topic{.name = options.name, .count = *options.partitions};
+  wire::CreatePartitionsRequest request{.topics = wire::Array(&topic, 1), .timeout_ms = kTimeoutMs};
+  wire::CreatePartitionsResponse response;
+  absl::Status status = connection.Call(kCreatePartitionsVersion, request, response);
+  if (!status.ok()) return Fail(options, status);
+  if (response.results.size() != 1) return Fail(options, "UNKNOWN_SERVER_ERROR", "no answer");
+  if (response.results[0].error_code == ErrorCode::kNone) return std::nullopt;
+  return Fail(options, response.results[0].error_code, response.results[0].error_message);
+}
+
 }  // namespace
+
+// The properties are checked before anything is changed, and changed last: adding partitions is
+// what cannot be taken back.
+int AlterTopic(const TopicOptions& options) {
+  auto changes = ParseConfigChanges(options.configs, options.delete_configs);
+  if (!changes.ok()) {
+    return Fail(options, "INVALID_CONFIG", std::string(changes.status().message()));
+  }
+  if (changes->empty() && !options.partitions.has_value()) {
+    return Fail(options, "INVALID_REQUEST",
+                "nothing to change: give --config, --delete-config or --partitions");
+  }
+  auto connection = AdminConnection::Connect(options.bootstrap_server);
+  if (!connection.ok()) return Fail(options, connection.status());
+  std::optional<int> failed;
+  if (options.partitions.has_value()) {
+    if (!changes->empty()) failed = AlterTopicConfigs(*connection, options, *changes, true);
+    if (!failed.has_value()) failed = AddPartitions(*connection, options);
+  }
+  if (!failed.has_value() && !changes->empty()) {
+    failed = AlterTopicConfigs(*connection, options, *changes, false);
+  }
+  if (failed.has_value()) return *failed;
+  if (options.json) {
+    Print(json::serialize(json::object{{"altered", options.name}}));
+  } else {
+    Print(fmt::format("altered {}", options.name));
+  }
+  return 0;
+}
 
 int CreateTopic(const TopicOptions& options) {
   std::vector<wire::CreateTopicsRequest::Config> configs;

@@ -15,12 +15,13 @@ from support import MILLRACE
 COMMAND_SECONDS_MAX = 60
 
 
-def millrace(*arguments, user=None):
+def millrace(*arguments, user=None, env=None):
     """Runs a command that must end by itself; returns its exit code, stdout and stderr."""
     prefix = [] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}",
                                       "--clear-groups"]
     done = subprocess.run([*prefix, MILLRACE, *arguments], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS_MAX, check=False)
+                          stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS_MAX, check=False,
+                          env={**os.environ, **(env or {})})
     return done.returncode, done.stdout, done.stderr
 
 
@@ -160,6 +161,43 @@ class ServeTest(support.BrokerTest):
         self.assertEqual(code, 0, errors)
         self.assertEqual(len(broker_partitions(broker, "seven")), 7)
 
+    def test_the_configuration_file_that_kafka_comes_with(self):
+        shipped = os.path.join(support.ROOT, "tests", "data", "kafka-4.3.0", "server.properties")
+        broker = support.Broker(self.folder)
+        command = [*broker.command(), "--config", shipped]
+        broker.command = lambda: command
+        self.addCleanup(broker.close)
+        broker.start()
+        for name in ("process.roles", "num.io.threads", "CONTROLLER://localhost:9093"):
+            self.assertIn(name, broker.output())
+        wire.create_topic(broker, "t", 1)
+
+    def test_the_environment_goes_before_the_file_and_set_before_both(self):
+        config = self.path("server.properties")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("num.partitions=7\nauto.create.topics.enable=true\n")
+        broker = support.Broker(self.folder)
+        command = ["env", "MILLRACE_NUM_PARTITIONS=5", "MILLRACE_LOG_RETENTION_HOURS=3",
+                   "MILLRACE_NO_SUCH_THING=secret", *broker.command(), "--config", config,
+                   "--set", "log.retention.hours=2"]
+        broker.command = lambda: command
+        self.addCleanup(broker.close)
+        broker.start()
+        self.assertIn("MILLRACE_NO_SUCH_THING", broker.output())
+        self.assertNotIn("secret", broker.output())
+        at = ["--bootstrap-server", broker.address, "--broker", "1", "--json"]
+        code, output, errors = millrace("config", "describe", *at)
+        self.assertEqual(code, 0, errors)
+        values = {entry["name"]: entry["value"] for entry in json.loads(output)["configs"]}
+        self.assertEqual((values["num.partitions"], values["log.retention.hours"]), ("5", "2"))
+
+    def test_a_value_in_the_environment_that_is_none(self):
+        code, output, errors = millrace("serve", "--data-dir", self.path("data"), "--listen",
+                                        f"127.0.0.1:{support.free_port()}",
+                                        env={"MILLRACE_NUM_PARTITIONS": "many"})
+        self.assertGreater(code, 0, output)
+        self.assertIn("num.partitions", errors)
+
     def test_the_descriptor_limit_is_raised(self):
         broker = self.start_broker()
         with open(f"/proc/{broker.process.pid}/limits", encoding="utf-8") as file:
@@ -210,11 +248,119 @@ class TopicCommandTest(support.BrokerTest):
                 self.assertGreater(code, 0, output)
                 self.assertIn(says, errors)
 
+    def test_properties_change(self):
+        self.assertEqual(self.topic("create", "t", "--config", "flush.ms=9")[0], 0)
+        code, output, errors = self.topic("alter", "t", "--config", "retention.ms=60000",
+                                          "--config", "segment.ms=7", "--delete-config",
+                                          "flush.ms")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("t", output)
+        self.assertEqual(self.json("alter", "t", "--delete-config", "segment.ms"),
+                         {"altered": "t"})
+        values = ConfigCommandTest.values(self.config_json("--topic", "t"))
+        self.assertEqual(values["retention.ms"], ("60000", "topic"))
+        self.assertEqual(values["segment.ms"][1], "default")
+        self.assertEqual(values["flush.ms"][1], "default")
+
+    def test_changes_that_are_refused(self):
+        self.assertEqual(self.topic("create", "t")[0], 0)
+        for name, arguments, says in (
+                ("t", ["--config", "retention.m=1"], "retention.ms"),
+                ("t", ["--config", "retention.ms=x"], "retention.ms"),
+                ("t", ["--config", "retention.ms"], "name=value"), ("t", [], "--config"),
+                ("none", ["--config", "retention.ms=1"], "none"),
+                ("t", ["--config", "flush.ms=1", "--delete-config", "flush.ms"], "twice"),
+                ("t", ["--partitions", "9", "--config", "retention.ms=x"], "retention.ms")):
+            with self.subTest(arguments=arguments):
+                code, output, errors = self.topic("alter", name, *arguments)
+                self.assertEqual(code, 1, output)
+                self.assertIn(says, errors)
+                code, output, _ = self.topic("alter", "--json", name, *arguments)
+                self.assertEqual(code, 1)
+                self.assertIn("error", json.loads(output))
+        self.assertEqual(len(broker_partitions(self.broker, "t")), 1)
+
+    def config_json(self, *arguments):
+        code, output, errors = millrace("config", "describe", "--json", "--bootstrap-server",
+                                        self.broker.address, *arguments)
+        self.assertEqual(code, 0, errors)
+        return json.loads(output)
+
     def test_nobody_listens(self):
         port = support.free_port()
         code, _, errors = millrace("topic", "list", "--bootstrap-server", f"127.0.0.1:{port}")
         self.assertGreater(code, 0)
         self.assertIn(str(port), errors)
+
+
+@unittest.skipIf(support.AGAINST_KAFKA, "our own command line")
+class ConfigCommandTest(support.BrokerTest):
+    def setUp(self):
+        super().setUp()
+        self.broker = self.start_broker()
+
+    def config(self, command, *arguments):
+        return millrace("config", command, "--bootstrap-server", self.broker.address, *arguments)
+
+    @staticmethod
+    def values(described):
+        return {entry["name"]: (entry["value"], entry["source"])
+                for entry in described["configs"]}
+
+    def described(self, *target):
+        code, output, errors = self.config("describe", "--json", *target)
+        self.assertEqual(code, 0, errors)
+        return json.loads(output)
+
+    def test_wrong_usage(self):
+        for arguments in (["describe"], ["alter", "--config", "a=b"],
+                          ["describe", "--topic", "t", "--broker", "1"], ["describe", "--broker"],
+                          []):
+            with self.subTest(arguments=arguments):
+                code, output, errors = millrace("config", *arguments)
+                self.assertEqual(code, 2, output + errors)
+
+    def test_refusals(self):
+        for arguments, says in ((["describe", "--topic", "none"], "none"),
+                                (["describe", "--broker", "7"], "7"),
+                                (["alter", "--broker", "1"], "--config"),
+                                (["alter", "--broker", "1", "--config", "num.partitions=2"],
+                                 "num.partitions"),
+                                (["alter", "--broker", "7", "--config", "log.roll.ms=2"], "7"),
+                                (["alter", "--broker-default", "--config", "log.rol.ms=2"],
+                                 "log.roll.ms"),
+                                (["alter", "--topic", "none", "--config", "flush.ms=2"], "none")):
+            with self.subTest(arguments=arguments):
+                code, output, errors = self.config(*arguments)
+                self.assertEqual(code, 1, output)
+                self.assertIn(says, errors)
+                code, output, _ = self.config(*arguments, "--json")
+                self.assertEqual(code, 1)
+                self.assertIn(says, json.loads(output)["message"])
+
+    def test_a_broker_default_reaches_a_topic_and_survives_a_restart(self):
+        wire.create_topic(self.broker, "t", 1)
+        code, output, errors = self.config("alter", "--broker-default", "--config",
+                                           "message.max.bytes=2000000")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("all brokers", output)
+        self.broker.stop()
+        self.broker.start()
+        self.assertEqual(self.values(self.described("--topic", "t"))["max.message.bytes"],
+                         ("2000000", "all brokers, changed"))
+        self.assertEqual(self.values(self.described("--broker-default")),
+                         {"message.max.bytes": ("2000000", "all brokers, changed")})
+        code, output, _ = self.config("alter", "--json", "--broker", "1", "--config",
+                                      "message.max.bytes=3000000")
+        self.assertEqual((code, json.loads(output)), (0, {"broker": "1", "altered": True}))
+        broker = self.described("--broker", "1")
+        self.assertEqual(self.values(broker)["message.max.bytes"], ("3000000", "broker, changed"))
+        [entry] = [entry for entry in broker["configs"] if entry["name"] == "message.max.bytes"]
+        self.assertEqual([synonym["value"] for synonym in entry["synonyms"]],
+                         ["3000000", "2000000", "1048588"])
+        self.assertEqual((entry["type"], entry["readOnly"]), ("int", False))
+        code, output, _ = self.config("describe", "--broker", "1")
+        self.assertRegex(output, r"(?m)^message.max.bytes +3000000 +broker, changed$")
 
 
 if __name__ == "__main__":
