@@ -282,6 +282,8 @@ awaitable<std::vector<metadata::Condition>> TopicService::Unchanged(std::string 
   std::vector<metadata::Condition> conditions;
   absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
   if (!listing.ok()) co_return conditions;
+  // What follows is decided on the image, which must not be older than the condition.
+  co_await Applied(listing->revision);
   for (const metadata::Entry& entry : listing->entries) {
     if (entry.key == KeyOf(name)) conditions.push_back({entry.key, entry.modified});
   }

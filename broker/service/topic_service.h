@@ -97,7 +97,7 @@ class TopicService {
   std::optional<TopicOutcome> RefusedReplicas(
       const std::vector<std::vector<BrokerId>>& assignments) const;
   core::PartitionImage NewPartition() const;
-  // The condition that the topic is still as it is in the store.
+  // The condition that the topic is still as it is in the store, and in the image.
   awaitable<std::vector<metadata::Condition>> Unchanged(std::string name);
   awaitable<TopicOutcome> AlterConfigsHere(std::string name, ConfigAlteration alteration);
   std::optional<TopicOutcome> Refusal(const NewTopic& topic) const;

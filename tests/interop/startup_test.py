@@ -262,6 +262,18 @@ class TopicCommandTest(support.BrokerTest):
         self.assertEqual(values["segment.ms"][1], "default")
         self.assertEqual(values["flush.ms"][1], "default")
 
+    def test_partitions_are_added(self):
+        self.assertEqual(self.topic("create", "t", "--partitions", "2")[0], 0)
+        code, _, errors = self.topic("alter", "t", "--partitions", "5", "--config", "flush.ms=7")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertEqual(len(broker_partitions(self.broker, "t")), 5)
+        self.assertEqual(len(self.json("describe", "t")["partitions"]), 5)
+        values = ConfigCommandTest.values(self.config_json("--topic", "t"))
+        self.assertEqual(values["flush.ms"], ("7", "topic"))
+        code, _, errors = self.topic("alter", "t", "--partitions", "3")
+        self.assertEqual(code, 1)
+        self.assertIn("5", errors)
+
     def test_changes_that_are_refused(self):
         self.assertEqual(self.topic("create", "t")[0], 0)
         for name, arguments, says in (

@@ -183,6 +183,47 @@ TEST_CASE("alter configs: a topic's partitions take a change at once, and it sur
   CHECK(ReadAll(client, "t", 3).size() == 2);
 }
 
+TEST_CASE("alter configs: partitions that are added take the topic's properties") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t", 1, {{"max.message.bytes", "3000"}});
+  std::vector<wire::CreatePartitionsRequest::Topic> topics{{.name = "t", .count = 4}};
+  auto grown = client.Call(wire::CreatePartitionsRequest{.topics = ArrayOf(topics)}, 3);
+  REQUIRE(grown->results[0].error_code == ErrorCode::kNone);
+  CHECK(Produce(client, "t", 3, LargeBatch(5000)).error_code == ErrorCode::kMessageTooLarge);
+  CHECK(Alter(client, Type::kTopic, "t", {{"max.message.bytes", "9000"}}).error ==
+        ErrorCode::kNone);
+  for (int32_t p = 0; p < 4; ++p) {
+    CHECK(Produce(client, "t", p, LargeBatch(5000)).error_code == ErrorCode::kNone);
+  }
+}
+
+TEST_CASE("alter configs: changes of one topic from many clients are all kept") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t");
+  const std::vector<std::string_view> names{"flush.ms", "segment.ms", "retention.ms",
+                                            "flush.messages", "max.message.bytes"};
+  std::deque<std::vector<wire::IncrementalAlterConfigsRequest::Config>> configs;
+  std::vector<TestClient> clients;
+  for (std::string_view name : names) {
+    auto& config = configs.emplace_back();
+    config.push_back({.name = name, .value = "77"});
+    std::vector<wire::IncrementalAlterConfigsRequest::Resource> resources{
+        {Type::kTopic, "t", ArrayOf(config)}};
+    clients.push_back(broker.Connect());
+    clients.back().Send(wire::IncrementalAlterConfigsRequest{.resources = ArrayOf(resources)}, 1);
+  }
+  std::vector<wire::CreatePartitionsRequest::Topic> topics{{.name = "t", .count = 3}};
+  client.Call(wire::CreatePartitionsRequest{.topics = ArrayOf(topics)}, 3);
+  for (TestClient& other : clients) {
+    auto answer = other.Receive<wire::IncrementalAlterConfigsRequest>(1);
+    CHECK(answer->responses[0].error_code == ErrorCode::kNone);
+  }
+  Described described = Describe(client, Type::kTopic, "t");
+  for (std::string_view name : names) CHECK(described.at(name).value == "77");
+}
+
 TEST_CASE("alter configs: the older request resets what it does not name") {
   TestBroker broker(1);
   TestClient client = broker.Connect();
