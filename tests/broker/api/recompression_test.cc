@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "proto/record/batch_layout.h"
+#include "proto/record/compression.h"
 #include "tests/broker/support.h"
 
 namespace millrace::test {
@@ -35,7 +36,7 @@ Batch DamagedInside(CodecType codec) {
   const auto second = static_cast<size_t>(block[0]) / 2 + 1;
   block[second + 4] = std::byte{80};
   Batch batch(good.begin(), good.begin() + record::kBatchHeaderBytes);
-  REQUIRE(Compress({.codec = codec, .level = std::nullopt}, block, batch).ok());
+  REQUIRE(record::Compress({.codec = codec, .level = std::nullopt}, block, batch).ok());
   record::StoreBigEndian(batch.data() + record::kAttributesAt, static_cast<int16_t>(codec));
   record::StoreBigEndian(batch.data() + record::kBatchLengthAt,
                          static_cast<int32_t>(batch.size() - record::kBatchPrefixBytes));
