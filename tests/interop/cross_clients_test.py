@@ -53,23 +53,33 @@ class CrossClientsTest(client_suite.Session, unittest.TestCase):
             timestamp=record.timestamp if driver.TIMESTAMPS in can else None,
             headers=record.headers if driver.HEADERS in can else ())
 
+    def read(self, reader, writer, topic, written):
+        got = sorted(reader.records("consume", topic=topic),
+                     key=lambda r: (r.partition, r.offset))
+        self.assertEqual([self.readable(r, reader.name, writer.name) for r in got],
+                         [self.readable(r, reader.name, writer.name) for r in written])
+
+    @staticmethod
+    def readers(clients, writer, age):
+        for reader in list(clients.values()):
+            old = "zstd" not in driver.CLIENTS[reader.name].codecs
+            if (reader.name, writer.name, age) not in CANNOT_READ and not (old and age == "new"):
+                yield reader
+
     def test_every_pair(self):
         clients = self.drivers()
         for age in CODECS:
-            for writer in clients.values():
+            for writer in list(clients.values()):
                 with self.subTest(writer=writer.name, codecs=age):
-                    topic = self.write(writer, age)
-                    for reader in clients.values() if topic else ():
-                        if (reader.name, writer.name, age) in CANNOT_READ or (
-                                age == "new"
-                                and "zstd" not in driver.CLIENTS[reader.name].codecs):
-                            continue
+                    written = self.write(writer, age)
+                    for reader in self.readers(clients, writer, age) if written else ():
                         with self.subTest(reader=reader.name):
-                            got = sorted(reader.records("consume", topic=topic[0]),
-                                         key=lambda r: (r.partition, r.offset))
-                            self.assertEqual(
-                                [self.readable(r, reader.name, writer.name) for r in got],
-                                [self.readable(r, reader.name, writer.name) for r in topic[1]])
+                            try:
+                                self.read(reader, writer, *written)
+                            except driver.NoAnswer:
+                                # Once is enough: each time takes a minute.
+                                del clients[reader.name]
+                                raise
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from clients import Java, Record
 from support import GO_DIR, HERE, JAVA39_DIR, JAVA_DIR, JS_DIR, PYTHON_CLIENTS_DIR, VENV_DIR
 
 COMMAND_SECONDS_MAX = 60
-OUTPUT_CHARACTERS_MAX = 2000
+OUTPUT_CHARACTERS_MAX, WORDS_CHARACTERS_MAX = 2000, 200
 EVERY_CODEC = ("none", "gzip", "snappy", "lz4", "zstd")
 DRIVERS = os.path.join(HERE, "drivers")
 
@@ -104,6 +104,10 @@ class ClientError(Exception):
         self.code = int(fields[0])
 
 
+class NoAnswer(AssertionError):
+    """The driver was silent for too long, or ended."""
+
+
 class Driver:
     """A running client of one broker. One that gave no answer is started again."""
 
@@ -159,8 +163,8 @@ class Driver:
         self.close()
         with open(self.output_path, encoding="utf-8", errors="replace") as file:
             text = file.read()[-OUTPUT_CHARACTERS_MAX:]
-        raise AssertionError(f"{self.name}: no answer to {words} in {COMMAND_SECONDS_MAX} s, or "
-                             f"the driver ended:\n{text}")
+        raise NoAnswer(f"{self.name}: no answer to {' '.join(words)[:WORDS_CHARACTERS_MAX]} in "
+                       f"{COMMAND_SECONDS_MAX} s, or the driver ended:\n{text}")
 
     def value(self, command, **arguments):
         """The one value that a command answers; None for "-"."""
