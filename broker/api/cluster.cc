@@ -7,20 +7,45 @@ namespace millrace::api {
 namespace {
 
 constexpr int16_t kBatchedSince = 4;
-constexpr std::string_view kNoCoordinator = "This broker has no coordinators.";
+constexpr std::string_view kSuccess = "NONE";
+constexpr std::string_view kNotAvailable = "The coordinator is not available.";
 constexpr std::string_view kNoTransactions = "This broker has no transactions.";
+constexpr std::string_view kNoSuchCoordinator = "This broker coordinates groups only.";
 
-struct Refusal {
-  ErrorCode error;
-  std::string_view message;
-};
+using Coordinator = wire::FindCoordinatorResponse::Coordinator;
 
-// A transactional producer must stop, not ask again: the error is fatal in every client.
-Refusal RefusalFor(wire::CoordinatorType type) {
-  if (type == wire::CoordinatorType::kTransaction) {
-    return {ErrorCode::kTransactionalIdAuthorizationFailed, kNoTransactions};
+Coordinator Refused(ErrorCode error, std::string_view message) {
+  return {.port = -1, .error_code = error, .error_message = message};
+}
+
+// The leader of the partition that holds the group's records.
+Coordinator CoordinatorOf(const core::ClusterImage& image, std::string_view group_id) {
+  const core::TopicImage* topic = image.FindTopic(service::kOffsetsTopic);
+  if (topic == nullptr) return Refused(ErrorCode::kCoordinatorNotAvailable, kNotAvailable);
+  PartitionIndex index = service::PartitionOfGroup(group_id, topic->partitions.size());
+  BrokerId leader = topic->partitions[static_cast<size_t>(index.value())].leader;
+  for (const core::BrokerImage& broker : image.brokers) {
+    if (broker.id != leader) continue;
+    return {.node_id = broker.id, .host = broker.host, .port = broker.port, .error_message = ""};
   }
-  return {ErrorCode::kCoordinatorNotAvailable, kNoCoordinator};
+  return Refused(ErrorCode::kCoordinatorNotAvailable, kNotAvailable);
+}
+
+awaitable<Coordinator> Find(const Context& context, wire::CoordinatorType type,
+                            std::string_view key) {
+  // A transactional producer must stop, not ask again: the error is fatal in every client.
+  if (type == wire::CoordinatorType::kTransaction) {
+    co_return Refused(ErrorCode::kTransactionalIdAuthorizationFailed, kNoTransactions);
+  }
+  if (type != wire::CoordinatorType::kGroup) {
+    co_return Refused(ErrorCode::kInvalidRequest, kNoSuchCoordinator);
+  }
+  ErrorCode error = co_await context.services.groups.EnsureTopic();
+  if (error != ErrorCode::kNone) co_return Refused(error, kNotAvailable);
+  core::ImagePtr image = context.services.cluster.ptr();
+  Coordinator found = CoordinatorOf(*image, key);
+  found.host = context.arena().Copy(found.host);
+  co_return found;
 }
 
 }  // namespace
@@ -55,23 +80,23 @@ awaitable<void> HandleDescribeCluster(Context& context, wire::DescribeClusterReq
 awaitable<void> HandleFindCoordinator(Context& context, wire::FindCoordinatorRequest& request,
                                       AnswerSlot slot) {
   wire::FindCoordinatorResponse response;
-  const Refusal refusal = RefusalFor(request.key_type);
   if (context.version < kBatchedSince) {
-    response.error_code = refusal.error;
-    response.error_message = refusal.message;
-    response.port = -1;
+    Coordinator found = co_await Find(context, request.key_type, request.key);
+    response.error_code = found.error_code;
+    // Kafka has a message for success, too.
+    bool is_found = found.error_code == ErrorCode::kNone;
+    response.error_message = is_found ? kSuccess : found.error_message;
+    response.node_id = found.node_id;
+    response.host = found.host;
+    response.port = found.port;
   }
-  response.coordinators = context.arena().NewArray<wire::FindCoordinatorResponse::Coordinator>(
-      request.coordinator_keys.size());
+  response.coordinators = context.arena().NewArray<Coordinator>(request.coordinator_keys.size());
   for (size_t i = 0; i < request.coordinator_keys.size(); ++i) {
-    auto& coordinator = response.coordinators[i];
-    coordinator.key = request.coordinator_keys[i];
-    coordinator.port = -1;
-    coordinator.error_code = refusal.error;
-    coordinator.error_message = refusal.message;
+    std::string_view key = request.coordinator_keys[i];
+    response.coordinators[i] = co_await Find(context, request.key_type, key);
+    response.coordinators[i].key = key;
   }
   Answer(context, slot, response);
-  co_return;
 }
 
 }  // namespace millrace::api

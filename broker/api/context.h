@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "broker/runtime/task_group.h"
 #include "broker/service/broker_config_service.h"
 #include "broker/service/cluster_view.h"
+#include "broker/service/group_service.h"
 #include "broker/service/partition_host.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
@@ -39,6 +41,7 @@ struct Services {
   partition::PartitionTable& partitions;
   service::TopicService& topics;
   service::BrokerConfigService& broker_configs;
+  service::GroupService& groups;
   service::ProducerIds& producer_ids;
   service::PartitionHost& host;
   DiskPool& disk_pool;
@@ -65,6 +68,7 @@ struct Context {
   int16_t version;
   std::span<std::byte> frame;
   ArenaPool::Lease arena_lease;
+  std::string_view client_id = {};
 
   wire::Arena& arena() const { return *arena_lease; }
   // The bytes of a view into the frame, to be changed in place.

@@ -55,6 +55,8 @@ bool Check(const Context& context, const wire::ProduceRequest& request,
     Refuse(result, ErrorCode::kUnknownTopicId, "no topic has this id");
   } else if (topic == nullptr || !topic->HasPartition(write.key.index)) {
     Refuse(result, ErrorCode::kUnknownTopicOrPartition, "no such topic or partition");
+  } else if (topic->is_internal) {
+    Refuse(result, ErrorCode::kInvalidTopicException, "the broker alone writes to this topic");
   } else if (request.acks == wire::kAcksAll && HasTooFewReplicas(*topic, write.key.index)) {
     Refuse(result, ErrorCode::kNotEnoughReplicas, "fewer replicas in sync than required");
   } else if (write.batch.size() >= record::kBatchHeaderBytes &&

@@ -39,7 +39,15 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::FetchRequest, HandleFetch>(18),
     Entry<wire::ListOffsetsRequest, HandleListOffsets>(11),
     Entry<wire::MetadataRequest, HandleMetadata>(13),
+    Entry<wire::OffsetCommitRequest, HandleOffsetCommit>(10),
+    Entry<wire::OffsetFetchRequest, HandleOffsetFetch>(10),
     Entry<wire::FindCoordinatorRequest, HandleFindCoordinator>(6),
+    Entry<wire::JoinGroupRequest, HandleJoinGroup>(9),
+    Entry<wire::HeartbeatRequest, HandleHeartbeat>(4),
+    Entry<wire::LeaveGroupRequest, HandleLeaveGroup>(5),
+    Entry<wire::SyncGroupRequest, HandleSyncGroup>(5),
+    Entry<wire::DescribeGroupsRequest, HandleDescribeGroups>(6),
+    Entry<wire::ListGroupsRequest, HandleListGroups>(5),
     Entry<wire::ApiVersionsRequest, HandleApiVersions>(4),
     Entry<wire::CreateTopicsRequest, HandleCreateTopics>(7),
     Entry<wire::DeleteTopicsRequest, HandleDeleteTopics>(6),
@@ -52,6 +60,8 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::DescribeLogDirsRequest, HandleDescribeLogDirs>(5),
     Entry<wire::CreatePartitionsRequest, HandleCreatePartitions>(3),
     Entry<wire::IncrementalAlterConfigsRequest, HandleIncrementalAlterConfigs>(1),
+    Entry<wire::DeleteGroupsRequest, HandleDeleteGroups>(2),
+    Entry<wire::OffsetDeleteRequest, HandleOffsetDelete>(0),
     Entry<wire::DescribeClusterRequest, HandleDescribeCluster>(2),
     Entry<wire::DescribeProducersRequest, HandleDescribeProducers>(0),
     Entry<wire::ListConfigResourcesRequest, HandleListConfigResources>(1),
@@ -107,6 +117,7 @@ awaitable<void> Router::Handle(std::span<std::byte> frame, AnswerSlot slot, cons
     slot.Abort("a malformed request header");
     co_return;
   }
+  context.client_id = request->header.client_id.value_or("");
   co_await api->handle(context, request->body, std::move(slot));
 }
 

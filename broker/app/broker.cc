@@ -14,6 +14,7 @@
 #include "broker/runtime/random.h"
 #include "broker/runtime/run_and_wait.h"
 #include "broker/service/broker_config_service.h"
+#include "broker/service/group_service.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
 #include "storage/data_directory.h"
@@ -76,6 +77,7 @@ struct Broker::Parts {
   std::unique_ptr<service::PartitionHost> host;
   std::unique_ptr<service::TopicService> topics;
   std::unique_ptr<service::BrokerConfigService> broker_configs;
+  std::unique_ptr<service::GroupService> groups;
   std::unique_ptr<service::ProducerIds> producer_ids;
   std::unique_ptr<api::Services> services;
   std::vector<std::unique_ptr<api::Router>> routers;
@@ -121,9 +123,12 @@ void Broker::Parts::BuildServices() {
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
   broker_configs = std::make_unique<service::BrokerConfigService>(
       service::BrokerConfigService::Environment{first, *store, *topics});
+  groups = std::make_unique<service::GroupService>(
+      service::GroupService::Environment{table, *view, *topics, *disk_pool, config.properties});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
   services = std::make_unique<api::Services>(api::Services{
-      *view, table, *topics, *broker_configs, *producer_ids, *host, *disk_pool, *codec_pool,
+      *view, table, *topics, *broker_configs, *groups, *producer_ids, *host, *disk_pool,
+      *codec_pool,
       MakeApiOptions(config.properties,
                      std::filesystem::absolute(config.data_directory).lexically_normal())});
   for (size_t i = 0; i < shards.size(); ++i) {
@@ -136,6 +141,7 @@ awaitable<absl::Status> Broker::Parts::Load() {
   if (!started.ok()) co_return started;
   started = co_await host->StartMaintenance();
   if (!started.ok()) co_return started;
+  co_await groups->Start();
   std::vector<FrameHandler*> handlers;
   for (auto& router : routers) handlers.push_back(router.get());
   listener->Start(std::move(handlers));
@@ -147,6 +153,7 @@ awaitable<absl::Status> Broker::Parts::Close() {
   co_await listener->StopTaking();
   co_await host->StopMaintenance();
   co_await topics->Stop();
+  co_await groups->Stop();
   absl::Status closed = co_await host->CloseAll();
   co_await listener->Close(SteadyNow() + kDrainMsMax);
   for (size_t i = 0; i < shards.size(); ++i) co_await shards[i].Run(routers[i]->Join());

@@ -9,6 +9,7 @@
 
 #include "broker/runtime/random.h"
 #include "broker/service/broker_config_service.h"
+#include "broker/service/internal_topics.h"
 #include "broker/service/topic_settings.h"
 #include "proto/internal/metadata.pb.h"
 #include "proto/invariant.h"
@@ -229,6 +230,7 @@ std::shared_ptr<core::TopicImage> TopicService::Plan(const NewTopic& topic) cons
   auto planned = std::make_shared<core::TopicImage>();
   planned->name = topic.name;
   planned->id = RandomTopicId(FreshRandomBytes());
+  planned->is_internal = IsInternalTopic(topic.name);
   planned->configs = topic.configs;
   auto count = static_cast<int64_t>(topic.assignments.size());
   if (count == 0 && topic.partitions.has_value()) count = *topic.partitions;
@@ -291,6 +293,7 @@ awaitable<std::vector<metadata::Condition>> TopicService::Unchanged(std::string 
 }
 
 awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
+  AddInternalDefaults(environment_.properties, topic);
   std::optional<TopicOutcome> refusal = Refusal(topic);
   if (refusal.has_value()) co_return *std::move(refusal);
   core::ConfigPlan plan = core::PlanTopicConfigs({}, SetAll(topic.configs));

@@ -1,0 +1,141 @@
+// DescribeGroups, ListGroups and DeleteGroups.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "broker/api/group_text.h"
+#include "broker/api/handlers.h"
+
+namespace millrace::api {
+
+namespace {
+
+using core::group::DescribeAnswer;
+using core::group::GroupState;
+using core::group::ListAnswer;
+using core::group::Member;
+using core::group::Membership;
+
+constexpr int16_t kGroupIdNotFoundSince = 6;
+// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, by the numbers of Kafka's
+// AclOperation: all there are for a group, as nobody is kept from anything.
+constexpr int32_t kAllOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+constexpr std::string_view kClassicType = "classic";
+
+// Lower case without blanks around it, as Kafka compares what a filter says.
+std::string Normalised(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return "";
+  text = text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+bool Passes(wire::Array<std::string_view> filter, std::string_view value) {
+  if (filter.empty()) return true;
+  std::string wanted = Normalised(value);
+  return std::any_of(filter.begin(), filter.end(),
+                     [&](std::string_view one) { return Normalised(one) == wanted; });
+}
+
+// Metadata and assignments are of interest only where they are settled.
+void PutMembers(const Context& context, const Membership& membership,
+                wire::DescribeGroupsResponse::Group& group) {
+  bool is_stable = membership.state == GroupState::kStable;
+  wire::Arena& arena = context.arena();
+  group.members = arena.NewArray<wire::DescribeGroupsResponse::Member>(membership.members.size());
+  size_t i = 0;
+  for (const auto& [id, member] : membership.members) {
+    auto& entry = group.members[i++];
+    entry.member_id = arena.Copy(id);
+    if (member.instance_id.has_value()) entry.group_instance_id = arena.Copy(*member.instance_id);
+    entry.client_id = arena.Copy(member.client_id);
+    entry.client_host = arena.Copy(member.client_host);
+    if (!is_stable) continue;
+    const core::group::Protocol* protocol = member.FindProtocol(membership.protocol.value_or(""));
+    if (protocol != nullptr) entry.member_metadata = AsBytes(arena.Copy(protocol->metadata));
+    entry.member_assignment = AsBytes(arena.Copy(member.assignment));
+  }
+}
+
+void PutDescribed(const Context& context, const wire::DescribeGroupsRequest& request,
+                  const DescribeAnswer& answer, wire::DescribeGroupsResponse::Group& group) {
+  wire::Arena& arena = context.arena();
+  const Membership& membership = answer.membership;
+  bool is_unknown = answer.error == ErrorCode::kGroupIdNotFound;
+  if (answer.error != ErrorCode::kNone && !is_unknown) {
+    group.error_code = answer.error;
+    return;
+  }
+  group.group_state = core::group::StateName(membership.state);
+  group.protocol_type = arena.Copy(membership.protocol_type.value_or(""));
+  if (membership.state == GroupState::kStable) {
+    group.protocol_data = arena.Copy(membership.protocol.value_or(""));
+  }
+  PutMembers(context, membership, group);
+  if (is_unknown && context.version >= kGroupIdNotFoundSince) {
+    group.error_code = ErrorCode::kGroupIdNotFound;
+    group.error_message = arena.Copy(fmt::format("Group {} not found.", group.group_id));
+  } else if (request.include_authorized_operations) {
+    group.authorized_operations = kAllOperations;
+  }
+}
+
+}  // namespace
+
+awaitable<void> HandleDescribeGroups(Context& context, wire::DescribeGroupsRequest& request,
+                                     AnswerSlot slot) {
+  wire::DescribeGroupsResponse response;
+  response.groups =
+      context.arena().NewArray<wire::DescribeGroupsResponse::Group>(request.groups.size());
+  for (size_t i = 0; i < request.groups.size(); ++i) {
+    response.groups[i].group_id = request.groups[i];
+    core::group::Describe describe{.group_id = request.groups[i]};
+    DescribeAnswer answer = co_await context.services.groups.Call(describe);
+    PutDescribed(context, request, answer, response.groups[i]);
+  }
+  Answer(context, slot, response);
+}
+
+awaitable<void> HandleListGroups(Context& context, wire::ListGroupsRequest& request,
+                                 AnswerSlot slot) {
+  wire::ListGroupsResponse response;
+  ListAnswer answer = co_await context.services.groups.List();
+  response.error_code = answer.error;
+  auto groups = context.arena().NewArray<wire::ListGroupsResponse::Group>(answer.groups.size());
+  size_t kept = 0;
+  for (const ListAnswer::Listed& listed : answer.groups) {
+    std::string_view state = core::group::StateName(listed.state);
+    if (!Passes(request.states_filter, state) || !Passes(request.types_filter, kClassicType)) {
+      continue;
+    }
+    groups[kept++] = {listed.group_id, listed.protocol_type, state, kClassicType};
+  }
+  groups.Shrink(kept);
+  response.groups = groups;
+  Answer(context, slot, response);
+}
+
+awaitable<void> HandleDeleteGroups(Context& context, wire::DeleteGroupsRequest& request,
+                                   AnswerSlot slot) {
+  wire::DeleteGroupsResponse response;
+  // A group that is named twice has one result, as in Kafka.
+  std::set<std::string_view> names(request.groups_names.begin(), request.groups_names.end());
+  response.results = context.arena().NewArray<wire::DeleteGroupsResponse::Result>(names.size());
+  size_t i = 0;
+  for (std::string_view name : names) {
+    core::group::DeleteAnswer answer =
+        co_await context.services.groups.Call(core::group::Delete{.group_id = name});
+    response.results[i++] = {name, answer.error};
+  }
+  Answer(context, slot, response);
+}
+
+}  // namespace millrace::api

@@ -1,0 +1,96 @@
+// What is known of a group: its members, and how far it has come. All of this is durable; it is
+// changed by records only (records.h).
+//
+// Pure values.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/types.h"
+
+namespace millrace::core::group {
+
+// Of the classic protocol. With one member at most a join completes at once, so that no group is
+// ever found in kPreparingRebalance; kDead is what an unknown group is called.
+enum class GroupState { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable, kDead };
+
+// Kafka's name of the state: "PreparingRebalance".
+std::string_view StateName(GroupState state);
+
+// One of the ways to share out partitions that a member knows; the metadata is known to the members
+// only.
+struct Protocol {
+  std::string name;
+  std::string metadata;
+
+  friend bool operator==(const Protocol&, const Protocol&) = default;
+};
+
+struct Member {
+  std::optional<std::string> instance_id;  // of a static member
+  std::string client_id;
+  std::string client_host;
+  int32_t session_timeout_ms = 0;
+  int32_t rebalance_timeout_ms = 0;
+  std::vector<Protocol> protocols;  // the preferred one first
+  std::string assignment;           // empty until the leader has handed it in
+
+  // Null when the member does not know it.
+  const Protocol* FindProtocol(std::string_view name) const;
+
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+struct Membership {
+  GenerationId generation{0};
+  GroupState state = GroupState::kEmpty;
+  TimestampMs state_since{0};
+  std::optional<std::string> protocol_type;  // none: nobody has ever joined
+  std::optional<std::string> protocol;       // none: there is no member
+  std::optional<std::string> leader;
+  std::map<std::string, Member, std::less<>> members;  // by member id
+
+  // Null when there is none.
+  const Member* FindMember(std::string_view member_id) const;
+  // The id of the member that has the instance id; none if no member has.
+  std::optional<std::string> FindStatic(std::string_view instance_id) const;
+
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
+// About the size of its record.
+size_t ApproximateBytes(const Membership& membership);
+
+struct TopicPartition {
+  TopicId topic;
+  PartitionIndex index;
+
+  friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
+};
+
+struct CommittedOffset {
+  Offset offset;
+  std::optional<LeaderEpoch> leader_epoch;
+  std::string metadata;
+  TimestampMs committed;
+  std::optional<TimestampMs> expires;  // only where the client asked for a retention of its own
+
+  friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
+};
+
+struct Group {
+  Membership membership;
+  std::map<TopicPartition, CommittedOffset> offsets;
+
+  friend bool operator==(const Group&, const Group&) = default;
+};
+
+using Groups = std::map<std::string, Group, std::less<>>;
+
+}  // namespace millrace::core::group

@@ -1,0 +1,190 @@
+// OffsetCommit, OffsetFetch, OffsetDelete, and offsets that expire.
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/group/machine.h"
+#include "broker/core/group/subscription.h"
+
+namespace millrace::core::group {
+
+namespace {
+
+// A client may ask for any number of milliseconds; this is 35,000 years.
+constexpr int64_t kRetentionMsMax = int64_t{1} << 50;
+
+// As Kafka counts the length of a string: characters beyond 16 bits count twice.
+size_t Utf16Units(std::string_view text) {
+  size_t units = 0;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    bool continues = (byte & 0xc0) == 0x80;
+    if (!continues) units += byte >= 0xf0 ? 2 : 1;
+  }
+  return units;
+}
+
+size_t SizeOf(const Commit& commit) {
+  constexpr size_t kFixedBytes = 96;
+  size_t bytes = 0;
+  for (const Commit::Partition& one : commit.partitions) {
+    bytes += commit.group_id.size() + one.metadata.size() + kFixedBytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Output Machine::On(RequestId request, const Commit& commit, TimestampMs now) {
+  Output output;
+  CommitAnswer answer = Decide(output, commit, now);
+  output.replies.push_back({request, std::move(answer)});
+  return output;
+}
+
+// Whoever is not a member may commit while nobody is.
+ErrorCode Machine::RefusalOf(const Commit& commit) const {
+  const Group* group = Find(commit.group_id);
+  bool has_generation = commit.generation.has_value() && commit.generation->value() >= 0;
+  if (group == nullptr) {
+    if (!has_generation) return ErrorCode::kNone;
+    return commit.knows_group_id_not_found ? ErrorCode::kGroupIdNotFound
+                                           : ErrorCode::kIllegalGeneration;
+  }
+  const Membership& membership = group->membership;
+  if (!has_generation && membership.state == GroupState::kEmpty) return ErrorCode::kNone;
+  bool from_member =
+      has_generation || !commit.who.member_id.empty() || commit.who.instance_id.has_value();
+  if (!from_member) return ErrorCode::kUnknownMemberId;
+  ErrorCode error = CheckMember(membership, commit.who);
+  if (error != ErrorCode::kNone) return error;
+  if (commit.generation != membership.generation) return ErrorCode::kIllegalGeneration;
+  // It has joined, so it may not know yet that others are joining anew.
+  return membership.state == GroupState::kCompletingRebalance ? ErrorCode::kRebalanceInProgress
+                                                              : ErrorCode::kNone;
+}
+
+CommitAnswer Machine::Decide(Output& output, const Commit& commit, TimestampMs now) {
+  CommitAnswer answer;
+  answer.error = RefusalOf(commit);
+  if (answer.error == ErrorCode::kNone && SizeOf(commit) > options_.commit_bytes_max) {
+    answer.error = ErrorCode::kInvalidCommitOffsetSize;
+  }
+  if (answer.error != ErrorCode::kNone) return answer;
+  const Group* group = Find(commit.group_id);
+  std::string member_id(commit.who.member_id);
+  const Member* member = group == nullptr ? nullptr : group->membership.FindMember(member_id);
+  if (member != nullptr) TouchSession(output, commit.group_id, member_id, *member);
+  for (const Commit::Partition& one : commit.partitions) {
+    if (Utf16Units(one.metadata) > options_.offset_metadata_max) {
+      answer.partitions.push_back(ErrorCode::kOffsetMetadataTooLarge);
+      continue;
+    }
+    CommittedOffset committed{.offset = one.offset,
+                              .leader_epoch = one.leader_epoch,
+                              .metadata = std::string(one.metadata),
+                              .committed = now,
+                              .expires = std::nullopt};
+    if (commit.retention_ms.has_value()) {
+      committed.expires = now + std::clamp<int64_t>(*commit.retention_ms, 0, kRetentionMsMax);
+    }
+    Emit(output, PutOffset{std::string(commit.group_id), one.partition, std::move(committed)});
+    answer.partitions.push_back(ErrorCode::kNone);
+  }
+  return answer;
+}
+
+Output Machine::On(RequestId request, const Fetch& fetch, TimestampMs) {
+  Output output;
+  FetchAnswer answer;
+  const Group* group = Find(fetch.group_id);
+  if (group != nullptr && fetch.all) {
+    for (const auto& [partition, committed] : group->offsets) {
+      answer.found.push_back({partition, committed});
+    }
+  } else if (group != nullptr) {
+    for (const TopicPartition& partition : fetch.partitions) {
+      auto found = group->offsets.find(partition);
+      if (found != group->offsets.end()) answer.found.push_back({partition, found->second});
+    }
+  }
+  output.replies.push_back({request, std::move(answer)});
+  return output;
+}
+
+Output Machine::On(RequestId request, const DeleteOffsets& asked, TimestampMs) {
+  Output output;
+  DeleteOffsetsAnswer answer = Decide(output, asked);
+  output.replies.push_back({request, std::move(answer)});
+  return output;
+}
+
+DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) {
+  DeleteOffsetsAnswer answer;
+  const Group* group = Find(asked.group_id);
+  if (group == nullptr) {
+    answer.error = ErrorCode::kGroupIdNotFound;
+    return answer;
+  }
+  const Membership& membership = group->membership;
+  if (membership.state != GroupState::kEmpty && membership.protocol_type != kConsumerProtocolType) {
+    answer.error = ErrorCode::kNonEmptyGroup;
+    return answer;
+  }
+  for (const DeleteOffsets::Partition& one : asked.partitions) {
+    if (MaySubscribeTo(membership, one.topic_name)) {
+      answer.partitions.push_back(ErrorCode::kGroupSubscribedToTopic);
+      continue;
+    }
+    answer.partitions.push_back(ErrorCode::kNone);
+    if (group->offsets.contains(one.partition)) {
+      Emit(output, DeleteOffset{std::string(asked.group_id), one.partition});
+    }
+  }
+  return answer;
+}
+
+// Counted from when the group became empty; in a group that nobody has ever joined, and for topics
+// that the members of a stable one do not read, from the commit.
+bool Machine::HasExpired(const Group& group, const CommittedOffset& committed,
+                         std::string_view topic, TimestampMs now) const {
+  const Membership& membership = group.membership;
+  TimestampMs since = committed.committed;
+  if (membership.protocol_type.has_value()) {
+    bool is_empty = membership.state == GroupState::kEmpty;
+    bool may_expire = is_empty || (membership.state == GroupState::kStable &&
+                                   membership.protocol_type == kConsumerProtocolType);
+    if (!may_expire || MaySubscribeTo(membership, topic)) return false;
+    if (is_empty) since = membership.state_since;
+  }
+  if (committed.expires.has_value()) return now >= *committed.expires;
+  return now - since >= options_.offsets_retention_ms;
+}
+
+void Machine::DropOffsets(Output& output, const std::string& group_id, const Group& group) {
+  std::vector<TopicPartition> partitions;
+  for (const auto& [partition, committed] : group.offsets) partitions.push_back(partition);
+  for (const TopicPartition& partition : partitions) {
+    Emit(output, DeleteOffset{group_id, partition});
+  }
+}
+
+Output Machine::OnCleanup(TopicNames names, TimestampMs now) {
+  std::vector<Record> due;
+  for (const auto& [group_id, group] : groups_) {
+    size_t left = group.offsets.size();
+    for (const auto& [partition, committed] : group.offsets) {
+      std::optional<std::string_view> topic = names(partition.topic);
+      if (topic.has_value() && !HasExpired(group, committed, *topic, now)) continue;
+      due.push_back(DeleteOffset{group_id, partition});
+      --left;
+    }
+    if (left == 0 && group.membership.state == GroupState::kEmpty) {
+      due.push_back(DeleteGroup{group_id});
+    }
+  }
+  Output output;
+  for (Record& record : due) Emit(output, std::move(record));
+  return output;
+}
+
+}  // namespace millrace::core::group

@@ -1,0 +1,60 @@
+// The records of a coordinator: every change of its durable state, and their bytes in a partition
+// of __consumer_offsets.
+//
+// Pure. Format: docs/formats/groups.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <absl/status/statusor.h>
+
+#include "broker/core/group/group.h"
+
+namespace millrace::core::group {
+
+struct PutGroup {
+  std::string group_id;
+  Membership membership;
+
+  friend bool operator==(const PutGroup&, const PutGroup&) = default;
+};
+
+struct DeleteGroup {
+  std::string group_id;
+
+  friend bool operator==(const DeleteGroup&, const DeleteGroup&) = default;
+};
+
+struct PutOffset {
+  std::string group_id;
+  TopicPartition partition;
+  CommittedOffset committed;
+
+  friend bool operator==(const PutOffset&, const PutOffset&) = default;
+};
+
+struct DeleteOffset {
+  std::string group_id;
+  TopicPartition partition;
+
+  friend bool operator==(const DeleteOffset&, const DeleteOffset&) = default;
+};
+
+using Record = std::variant<PutGroup, DeleteGroup, PutOffset, DeleteOffset>;
+
+// Key and value of a record in the log; no value deletes the key.
+struct EncodedRecord {
+  std::string key;
+  std::optional<std::string> value;
+};
+
+EncodedRecord Encode(const Record& record);
+
+// None: a kind of record that this version does not know. DataLossError: it does not parse.
+absl::StatusOr<std::optional<Record>> Decode(std::string_view key,
+                                             std::optional<std::string_view> value);
+
+}  // namespace millrace::core::group

@@ -1,0 +1,237 @@
+#include "broker/service/group/coordinator.h"
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <spdlog/spdlog.h>
+
+#include "broker/runtime/printable.h"
+#include "proto/invariant.h"
+#include "proto/record/batch_builder.h"
+
+namespace millrace::service {
+
+namespace {
+
+using core::group::EncodedRecord;
+using core::group::Output;
+using core::group::Record;
+using core::group::RequestId;
+
+// A batch of records stays below what a partition takes by default (message.max.bytes); one record
+// alone is always smaller (core::group::Options).
+constexpr size_t kBatchBytesMax = 1'000'000;
+
+// As Kafka tells the clients of a coordinator that its partition refused an append.
+ErrorCode ToClientError(ErrorCode error) {
+  bool is_moved =
+      error == ErrorCode::kNotLeaderOrFollower || error == ErrorCode::kKafkaStorageError;
+  if (is_moved) return ErrorCode::kNotCoordinator;
+  bool is_too_large =
+      error == ErrorCode::kMessageTooLarge || error == ErrorCode::kRecordListTooLarge;
+  return is_too_large ? ErrorCode::kUnknownServerError : ErrorCode::kCoordinatorNotAvailable;
+}
+
+std::span<const std::byte> AsBytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+}  // namespace
+
+void Coordinator::PendingCall::Settle(ErrorCode outcome) {
+  settled = true;
+  failure = outcome;
+  wake.cancel();
+}
+
+Coordinator::Coordinator(Environment environment, std::shared_ptr<partition::Partition> partition)
+    : environment_(std::move(environment)),
+      partition_(std::move(partition)),
+      idle_(environment_.shard),
+      cleanup_([this] { tasks_.Spawn(CleanUp()); }),
+      tasks_(environment_.shard) {}
+
+void Coordinator::Start() {
+  if (partition_->log().log_start_offset() == partition_->log().log_end()) {
+    Activate(std::make_unique<core::group::Machine>(environment_.options.machine));
+  } else {
+    tasks_.Spawn(Load());
+  }
+}
+
+awaitable<void> Coordinator::Stop() {
+  state_ = State::kStopped;
+  timers_.clear();
+  cleanup_.Cancel();
+  idle_.Notify();
+  co_await tasks_.Join();
+}
+
+awaitable<ErrorCode> Coordinator::Enter() {
+  while (busy_) co_await idle_.Wait();
+  switch (state_) {
+    case State::kLoading:
+      co_return ErrorCode::kCoordinatorLoadInProgress;
+    case State::kFailed:
+      co_return ErrorCode::kNotCoordinator;
+    case State::kStopped:
+      co_return ErrorCode::kCoordinatorNotAvailable;
+    case State::kActive:
+      break;
+  }
+  INVARIANT(machine_ != nullptr);
+  busy_ = true;
+  co_return ErrorCode::kNone;
+}
+
+void Coordinator::Leave() {
+  INVARIANT(busy_);
+  busy_ = false;
+  idle_.Notify();
+}
+
+RequestId Coordinator::Begin(PendingCall& call) {
+  RequestId request(next_request_++);
+  calls_[request] = &call;
+  return request;
+}
+
+awaitable<void> Coordinator::Perform(Output output) {
+  INVARIANT(busy_);
+  ErrorCode error = output.records.empty() ? ErrorCode::kNone : co_await Append(output.records);
+  if (error != ErrorCode::kNone) {
+    OnAppendFailed(error);
+  } else {
+    for (core::group::TimerChange& change : output.timers) ChangeTimer(std::move(change));
+    for (core::group::Reply& reply : output.replies) HandOut(std::move(reply));
+  }
+  Leave();
+}
+
+awaitable<ErrorCode> Coordinator::Append(const std::vector<Record>& records) {
+  size_t next = 0;
+  while (next < records.size()) {
+    record::BatchBuilder builder({});
+    TimestampMs now = WallNow();
+    do {
+      EncodedRecord one = core::group::Encode(records[next]);
+      record::NewRecord added{.timestamp = now, .key = AsBytes(one.key)};
+      if (one.value.has_value()) added.value = AsBytes(*one.value);
+      bool fits = builder.size_bytes() + builder.SizeToAdd(added) <= kBatchBytesMax;
+      if (builder.record_count() > 0 && !fits) break;
+      builder.Add(added);
+      ++next;
+    } while (next < records.size());
+    auto batch = std::move(builder).Build();
+    INVARIANT(batch.ok());
+    ErrorCode error = co_await AppendBatch(*std::move(batch));
+    if (error != ErrorCode::kNone) co_return error;
+  }
+  co_return ErrorCode::kNone;
+}
+
+awaitable<ErrorCode> Coordinator::AppendBatch(std::vector<std::byte> batch) {
+  partition::AppendRequest request{.acks_all = true, .now = WallNow()};
+  auto outcome = partition_->TryAppend(batch, request);
+  if (!outcome.has_value()) outcome = co_await partition_->Append(batch, request);
+  if (outcome->error != ErrorCode::kNone) {
+    spdlog::error("{}-{}: group records not appended: {} {}", partition_->name().topic,
+                  partition_->name().index.value(), ErrorName(outcome->error), outcome->message);
+  }
+  co_return outcome->error;
+}
+
+// The machine is ahead of the log: it is built anew from what the log has.
+void Coordinator::OnAppendFailed(ErrorCode error) {
+  machine_.reset();
+  timers_.clear();
+  cleanup_.Cancel();
+  for (auto& [request, call] : calls_) {
+    if (!call->answer.has_value()) call->Settle(error);
+  }
+  if (state_ != State::kActive) return;
+  bool is_lost = partition_->failure() != ErrorCode::kNone;
+  state_ = is_lost ? State::kFailed : State::kLoading;
+  if (!is_lost) tasks_.Spawn(Load());
+}
+
+// An answer rests on all that the machine has applied, so it waits for the end of the log.
+void Coordinator::HandOut(core::group::Reply reply) {
+  auto found = calls_.find(reply.request);
+  if (found == calls_.end()) return;  // it has waited long enough
+  PendingCall& call = *found->second;
+  call.answer = std::move(reply.answer);
+  Offset end = partition_->log().log_end();
+  if (partition_->failure() != ErrorCode::kNone) {
+    call.Settle(partition_->failure());
+  } else if (partition_->IsCommitted(end)) {
+    call.Settle(ErrorCode::kNone);
+  } else {
+    partition_->Park(call, end);
+  }
+}
+
+awaitable<ErrorCode> Coordinator::Finish(RequestId request, PendingCall& call) {
+  if (!call.settled) {
+    call.wake.expires_after(std::chrono::milliseconds(environment_.options.commit_timeout_ms));
+    co_await call.wake.async_wait(kAwait);
+  }
+  calls_.erase(request);
+  if (call.is_parked()) partition_->Unpark(call);
+  if (!call.settled) co_return ErrorCode::kCoordinatorNotAvailable;
+  if (call.failure != ErrorCode::kNone) co_return ToClientError(call.failure);
+  INVARIANT(call.answer.has_value());
+  co_return ErrorCode::kNone;
+}
+
+void Coordinator::ChangeTimer(core::group::TimerChange change) {
+  if (state_ != State::kActive) return;
+  if (!change.after_ms.has_value()) {
+    timers_.erase(change.id);
+    return;
+  }
+  std::unique_ptr<Alarm>& alarm = timers_[change.id];
+  if (alarm == nullptr) {
+    alarm = std::make_unique<Alarm>([this, id = change.id] { tasks_.Spawn(Expire(id)); });
+  }
+  environment_.shard.timers().Arm(*alarm, SteadyNow() + std::max<int64_t>(*change.after_ms, 0));
+}
+
+// The member may have been heard of since the timer ran out.
+awaitable<void> Coordinator::Expire(core::group::TimerId timer) {
+  ErrorCode error = co_await Enter();
+  if (error != ErrorCode::kNone) co_return;
+  auto found = timers_.find(timer);
+  if (found == timers_.end() || found->second->is_armed()) {
+    Leave();
+    co_return;
+  }
+  timers_.erase(found);
+  if (timer.kind == core::group::TimerKind::kSession) {
+    spdlog::info("group '{}': the session of member '{}' has run out", Printable(timer.group_id),
+                 Printable(timer.member_id));
+  } else {
+    spdlog::info("group '{}': the leader has not shared out in time", Printable(timer.group_id));
+  }
+  co_await Perform(machine_->OnTimeout(timer, WallNow()));
+}
+
+awaitable<void> Coordinator::CleanUp() {
+  ErrorCode error = co_await Enter();
+  if (error != ErrorCode::kNone) co_return;
+  core::ImagePtr image = environment_.image();
+  auto name_of = [&image](const TopicId& id) -> std::optional<std::string_view> {
+    const core::TopicImage* topic = image->FindTopic(id);
+    return topic == nullptr ? std::nullopt : std::optional<std::string_view>(topic->name);
+  };
+  co_await Perform(machine_->OnCleanup(name_of, WallNow()));
+  ArmCleanup();
+}
+
+void Coordinator::ArmCleanup() {
+  if (state_ != State::kActive) return;
+  environment_.shard.timers().Arm(cleanup_, SteadyNow() + environment_.options.cleanup_interval_ms);
+}
+
+}  // namespace millrace::service

@@ -1,0 +1,133 @@
+// Drives the group coordinator of one partition of __consumer_offsets: loads it from the
+// partition's log, appends what it decides, and lets answers go once that is committed.
+//
+//   auto coordinator = std::make_shared<Coordinator>(environment, partition);
+//   coordinator->Start();
+//   core::group::JoinAnswer answer = co_await coordinator->Call(core::group::Join{...});
+//
+// Threading: the partition's shard. Lifetime: shared with the calls in progress; Stop before the
+// shard ends.
+// Errors: in the answer's `error`. COORDINATOR_LOAD_IN_PROGRESS while the log is read. A failed
+// append drops the machine and reads the log again, for what it decided is not to be.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+
+#include "broker/core/cluster_image.h"
+#include "broker/core/group/machine.h"
+#include "broker/partition/partition.h"
+#include "broker/runtime/disk_pool.h"
+#include "broker/runtime/task_group.h"
+#include "broker/runtime/timers.h"
+
+namespace millrace::service {
+
+struct CoordinatorOptions {
+  core::group::Options machine;
+  int64_t commit_timeout_ms = 5'000;
+  int64_t cleanup_interval_ms = 600'000;
+};
+
+class Coordinator : public std::enable_shared_from_this<Coordinator> {
+ public:
+  struct Environment {
+    Shard& shard;
+    DiskPool& disk_pool;
+    // The cluster as the coordinator's shard sees it.
+    std::function<core::ImagePtr()> image;
+    CoordinatorOptions options;
+  };
+
+  Coordinator(Environment environment, std::shared_ptr<partition::Partition> partition);
+
+  // Loads. An empty log is loaded at once.
+  void Start();
+  // No more calls; timers and loading end.
+  awaitable<void> Stop();
+  // Whether the topic was deleted: whoever comes is to ask for the coordinator anew.
+  bool is_gone() const { return partition_->failure() == ErrorCode::kUnknownTopicOrPartition; }
+
+  // What `input` views must live until the answer is there.
+  template <class Input>
+  awaitable<typename Input::Answer> Call(Input input) {
+    using Answer = typename Input::Answer;
+    auto self = shared_from_this();
+    Answer failed;
+    failed.error = co_await Enter();
+    if (failed.error != ErrorCode::kNone) co_return failed;
+    PendingCall call(environment_.shard);
+    core::group::RequestId request = Begin(call);
+    co_await Perform(machine_->On(request, input, WallNow()));
+    failed.error = co_await Finish(request, call);
+    if (failed.error != ErrorCode::kNone) co_return failed;
+    co_return std::get<Answer>(*std::move(call.answer));
+  }
+
+ private:
+  enum class State { kLoading, kActive, kFailed, kStopped };
+
+  // A request whose answer is not there yet, or not committed.
+  struct PendingCall final : core::OffsetWaiter {
+    explicit PendingCall(Shard& shard) : wake(shard.context()) {}
+    void OnReached() override { Settle(ErrorCode::kNone); }
+    void OnFailed(ErrorCode error) override { Settle(error); }
+    void Settle(ErrorCode outcome);
+
+    asio::steady_timer wake;
+    std::optional<core::group::Answer> answer;
+    bool settled = false;
+    ErrorCode failure = ErrorCode::kNone;
+  };
+
+  class Alarm final : public Timer {
+   public:
+    explicit Alarm(std::function<void()> ring) : ring_(std::move(ring)) {}
+
+   private:
+    void OnTimer() override { ring_(); }
+    std::function<void()> ring_;
+  };
+
+  // One input after the other: from Enter until Perform has appended what it decided.
+  awaitable<ErrorCode> Enter();
+  void Leave();
+  core::group::RequestId Begin(PendingCall& call);
+  awaitable<void> Perform(core::group::Output output);
+  awaitable<ErrorCode> Finish(core::group::RequestId request, PendingCall& call);
+  awaitable<ErrorCode> Append(const std::vector<core::group::Record>& records);
+  awaitable<ErrorCode> AppendBatch(std::vector<std::byte> batch);
+  void OnAppendFailed(ErrorCode error);
+  void HandOut(core::group::Reply reply);
+  void ChangeTimer(core::group::TimerChange change);
+  awaitable<void> Expire(core::group::TimerId timer);
+  awaitable<void> CleanUp();
+  void ArmCleanup();
+  // coordinator_load.cc
+  awaitable<void> Load();
+  awaitable<absl::Status> Replay(core::group::Machine& machine);
+  awaitable<ErrorCode> WaitCommitted(Offset end);
+  void Activate(std::unique_ptr<core::group::Machine> machine);
+
+  Environment environment_;
+  std::shared_ptr<partition::Partition> partition_;
+  State state_ = State::kLoading;
+  std::unique_ptr<core::group::Machine> machine_;  // while kActive
+  bool busy_ = false;
+  Signal idle_;
+  uint64_t next_request_ = 1;
+  absl::flat_hash_map<core::group::RequestId, PendingCall*> calls_;
+  absl::flat_hash_map<core::group::TimerId, std::unique_ptr<Alarm>> timers_;
+  Alarm cleanup_;
+  TaskGroup tasks_;
+};
+
+}  // namespace millrace::service

@@ -1,0 +1,184 @@
+// The driver of a coordinator on a disk that fails on demand: what is answered is durable, and what
+// could not be written was never decided.
+#include "broker/service/group/coordinator.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "broker/runtime/run_and_wait.h"
+#include "proto/record/batch_builder.h"
+#include "tests/support/fault_file_system.h"
+
+namespace millrace::service {
+namespace {
+
+using core::group::Commit;
+using core::group::Fetch;
+using test::FaultFileSystem;
+using test::Operation;
+
+constexpr const char* kDirectory = "/data/__consumer_offsets-0";
+
+// The directory itself is the host's work, and durable when a log is opened.
+FaultFileSystem MakeDisk() {
+  FaultFileSystem disk;
+  REQUIRE(disk.CreateDirectories(kDirectory).ok());
+  disk.SyncAll();
+  return disk;
+}
+
+class CoordinatorRig {
+ public:
+  explicit CoordinatorRig(FaultFileSystem& disk, storage::LogOptions log_options = {})
+      : shards_(1), disk_pool_(std::make_unique<DiskPool>(2)) {
+    auto log = storage::Log::Open(disk, kDirectory, log_options, {}, WallNow());
+    REQUIRE(log.ok());
+    shards_.Start();
+    RunAndWait(shards_[0], Open(*std::move(log)));
+  }
+
+  ~CoordinatorRig() {
+    RunAndWait(shards_[0], Close());
+    disk_pool_.reset();
+    shards_.Stop();
+    coordinator_.reset();
+    partition_.reset();
+  }
+
+  template <class Input>
+  typename Input::Answer Call(Input input) {
+    return RunAndWait(shards_[0], coordinator_->Call(input));
+  }
+
+  ErrorCode CommitOffset(int64_t offset) {
+    Commit::Partition one{{TopicId{}, PartitionIndex(0)}, Offset(offset), std::nullopt, ""};
+    Commit commit{
+        .group_id = "g", .who = {}, .retention_ms = std::nullopt, .partitions = {&one, 1}};
+    core::group::CommitAnswer answer = Call(commit);
+    return answer.error == ErrorCode::kNone ? answer.partitions.at(0) : answer.error;
+  }
+
+  // Until the log has been read; none: there is no offset.
+  std::optional<int64_t> FetchOffset() {
+    for (;;) {
+      core::group::FetchAnswer answer = Call(Fetch{.group_id = "g", .all = true, .partitions = {}});
+      if (answer.error == ErrorCode::kCoordinatorLoadInProgress) continue;
+      REQUIRE(answer.error == ErrorCode::kNone);
+      if (answer.found.empty()) return std::nullopt;
+      return answer.found[0].committed.offset.value();
+    }
+  }
+
+ private:
+  awaitable<void> Open(std::unique_ptr<storage::Log> log) {
+    partition::Environment environment{shards_[0], *disk_pool_, [] {}};
+    partition::PartitionName name{"__consumer_offsets", TopicId{}, PartitionIndex(0)};
+    partition_ =
+        std::make_shared<partition::Partition>(environment, std::move(name), std::move(log));
+    auto image = std::make_shared<const core::ClusterImage>();
+    coordinator_ = std::make_shared<Coordinator>(
+        Coordinator::Environment{shards_[0], *disk_pool_, [image] { return image; }, {}},
+        partition_);
+    coordinator_->Start();
+    co_return;
+  }
+
+  awaitable<void> Close() {
+    co_await coordinator_->Stop();
+    static_cast<void>(co_await partition_->Close(true));
+  }
+
+  ShardSet shards_;
+  std::unique_ptr<DiskPool> disk_pool_;
+  std::shared_ptr<partition::Partition> partition_;
+  std::shared_ptr<Coordinator> coordinator_;
+};
+
+TEST_CASE("coordinator: a commit that finds the disk full is refused, and was never made") {
+  FaultFileSystem disk = MakeDisk();
+  CoordinatorRig rig(disk);
+  REQUIRE(rig.CommitOffset(1) == ErrorCode::kNone);
+  disk.Inject({.operation = Operation::kWrite,
+               .status = absl::ResourceExhaustedError("full"),
+               .path_contains = ".log",
+               .written_prefix = 10});
+  CHECK(rig.CommitOffset(2) == ErrorCode::kNotCoordinator);
+  CHECK(rig.FetchOffset() == 1);
+  CHECK(rig.CommitOffset(3) == ErrorCode::kNone);
+  CHECK(rig.FetchOffset() == 3);
+}
+
+TEST_CASE("coordinator: a commit whose sync fails is not acknowledged, and nothing is after it") {
+  FaultFileSystem disk = MakeDisk();
+  CoordinatorRig rig(disk);
+  REQUIRE(rig.CommitOffset(1) == ErrorCode::kNone);
+  disk.Inject({.operation = Operation::kSync,
+               .status = absl::InternalError("EIO"),
+               .path_contains = ".log",
+               .times = 1000});
+  CHECK(rig.CommitOffset(2) == ErrorCode::kNotCoordinator);
+  CHECK(rig.CommitOffset(3) == ErrorCode::kNotCoordinator);
+  disk.ClearFaults();
+}
+
+TEST_CASE("coordinator: what was acknowledged is there after a power loss, and after rolls") {
+  FaultFileSystem disk = MakeDisk();
+  {
+    CoordinatorRig rig(disk, {.segment_bytes = 1000});
+    for (int64_t offset = 1; offset <= 100; ++offset) {
+      REQUIRE(rig.CommitOffset(offset) == ErrorCode::kNone);
+    }
+    disk.Crash();
+  }
+  CoordinatorRig rig(disk, {.segment_bytes = 1000});
+  CHECK(rig.FetchOffset() == 100);
+  CHECK(rig.CommitOffset(101) == ErrorCode::kNone);
+  CHECK(rig.FetchOffset() == 101);
+}
+
+TEST_CASE("coordinator: more records than one batch takes are appended in several") {
+  FaultFileSystem disk = MakeDisk();
+  std::string metadata(4000, 'm');
+  std::vector<Commit::Partition> many;
+  for (int32_t index = 0; index < 1000; ++index) {
+    many.push_back({{TopicId{}, PartitionIndex(index)}, Offset(index), std::nullopt, metadata});
+  }
+  {
+    CoordinatorRig rig(disk);
+    Commit commit{.group_id = "g", .who = {}, .retention_ms = std::nullopt, .partitions = many};
+    CHECK(rig.Call(commit).partitions == std::vector<ErrorCode>(1000, ErrorCode::kNone));
+    disk.Crash();
+  }
+  CoordinatorRig rig(disk);
+  REQUIRE(rig.FetchOffset().has_value());
+  Fetch all{.group_id = "g", .all = true, .partitions = {}};
+  CHECK(rig.Call(all).found.size() == 1000);
+}
+
+TEST_CASE("coordinator: a log that is no group's log leaves its groups without a coordinator") {
+  FaultFileSystem disk = MakeDisk();
+  {
+    storage::LogOptions options;
+    auto log = storage::Log::Open(disk, kDirectory, options, {}, WallNow());
+    REQUIRE(log.ok());
+    record::BatchBuilder builder({});
+    std::string key = "\xff\xff\xff";
+    builder.Add({.timestamp = WallNow(), .key = std::as_bytes(std::span(key))});
+    auto batch = std::move(builder).Build();
+    REQUIRE(batch.ok());
+    REQUIRE((*log)->Append(*batch, {LeaderEpoch(0), WallNow()}).ok());
+    REQUIRE((*log)->Close().ok());
+  }
+  CoordinatorRig rig(disk);
+  ErrorCode error = ErrorCode::kCoordinatorLoadInProgress;
+  while (error == ErrorCode::kCoordinatorLoadInProgress) error = rig.CommitOffset(1);
+  CHECK(error == ErrorCode::kNotCoordinator);
+}
+
+}  // namespace
+}  // namespace millrace::service
