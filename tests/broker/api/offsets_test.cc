@@ -54,9 +54,9 @@ TEST_CASE("offsets: a member commits in its generation only") {
   CHECK(Commit(client, {}) == ErrorCode::kUnknownMemberId);
   CHECK(Commit(client, {.member_id = member.member_id, .generation = GenerationId(9)}) ==
         ErrorCode::kIllegalGeneration);
-  CHECK(Commit(client, {.offset = 5,
-                        .member_id = member.member_id,
-                        .generation = member.generation}) == ErrorCode::kNone);
+  CHECK(Commit(client,
+               {.offset = 5, .member_id = member.member_id, .generation = member.generation}) ==
+        ErrorCode::kNone);
   CHECK(FetchOffset(client, {}).offset == Offset(5));
 }
 

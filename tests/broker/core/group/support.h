@@ -127,10 +127,8 @@ class Harness {
   ErrorCode Commit(std::string_view group, int64_t offset, std::string_view member_id = "",
                    std::optional<GenerationId> generation = std::nullopt,
                    std::string_view metadata = "") {
-    group::Commit::Partition one{{TopicNumber(1), PartitionIndex(0)},
-                                 Offset(offset),
-                                 LeaderEpoch(3),
-                                 metadata};
+    group::Commit::Partition one{
+        {TopicNumber(1), PartitionIndex(0)}, Offset(offset), LeaderEpoch(3), metadata};
     CommitAnswer answer = Ask(group::Commit{.group_id = group,
                                             .who = {member_id, std::nullopt},
                                             .generation = generation,

@@ -76,7 +76,7 @@ class CoordinatorRig {
 
  private:
   awaitable<void> Open(std::unique_ptr<storage::Log> log) {
-    partition::Environment environment{shards_[0], *disk_pool_, [] {}};
+    partition::Environment environment{shards_[0], *disk_pool_, *disk_pool_, [] {}};
     partition::PartitionName name{"__consumer_offsets", TopicId{}, PartitionIndex(0)};
     partition_ =
         std::make_shared<partition::Partition>(environment, std::move(name), std::move(log));
