@@ -51,3 +51,8 @@ target_link_libraries(millrace_asio INTERFACE Boost::headers Threads::Threads)
 find_library(MILLRACE_BOOST_JSON_ARCHIVE NAMES libboost_json.a REQUIRED)
 add_library(millrace_boost_json INTERFACE)
 target_link_libraries(millrace_boost_json INTERFACE "${MILLRACE_BOOST_JSON_ARCHIVE}" Boost::headers)
+
+# Only what formats metrics; Debian has no archive of it.
+find_library(MILLRACE_PROMETHEUS_LIBRARY prometheus-cpp-core REQUIRED)
+add_library(millrace_prometheus INTERFACE)
+target_link_libraries(millrace_prometheus INTERFACE "${MILLRACE_PROMETHEUS_LIBRARY}")

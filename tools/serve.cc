@@ -1,5 +1,6 @@
 // `millrace serve`: configuration, log, signals, and a broker until one of them says stop.
 #include <cstdio>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -71,6 +72,10 @@ void RaiseDescriptorLimit() {
   }
 }
 
+// Receive buffers that are given back shall go back to the machine, wherever they lie: the memory
+// budget counts what is held, not what the allocator keeps for later.
+void ReturnLargeBlocksAtOnce() { ::mallopt(M_MMAP_THRESHOLD, 256 << 10); }
+
 }  // namespace
 
 int Serve(const ServeOptions& options) {
@@ -86,6 +91,7 @@ int Serve(const ServeOptions& options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   RaiseDescriptorLimit();
+  ReturnLargeBlocksAtOnce();
 
   auto settings = CollectSettings(options);
   if (!settings.ok()) return Fail(settings.status());

@@ -4,6 +4,7 @@
 // leases.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -31,8 +32,11 @@ class ArenaPool {
     std::unique_ptr<wire::Arena> arena_;
   };
 
+  // `arena_bytes_max`: what one request may fill with what it sends.
+  explicit ArenaPool(size_t arena_bytes_max) : arena_bytes_max_(arena_bytes_max) {}
+
   Lease Take() {
-    if (free_.empty()) return {*this, std::make_unique<wire::Arena>()};
+    if (free_.empty()) return {*this, std::make_unique<wire::Arena>(arena_bytes_max_)};
     Lease lease(*this, std::move(free_.back()));
     free_.pop_back();
     return lease;
@@ -47,6 +51,7 @@ class ArenaPool {
     free_.push_back(std::move(arena));
   }
 
+  size_t arena_bytes_max_;
   std::vector<std::unique_ptr<wire::Arena>> free_;
 };
 

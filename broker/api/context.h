@@ -5,7 +5,9 @@
 // copies what the frame holds.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +17,9 @@
 #include "broker/api/arena_pool.h"
 #include "broker/core/fetch_session.h"
 #include "broker/partition/partition_table.h"
+#include "broker/runtime/client_log.h"
 #include "broker/runtime/frame_handler.h"
+#include "broker/runtime/memory_budget.h"
 #include "broker/runtime/task_group.h"
 #include "broker/service/broker_config_service.h"
 #include "broker/service/cluster_view.h"
@@ -46,15 +50,25 @@ struct Services {
   service::PartitionHost& host;
   DiskPool& disk_pool;
   DiskPool& codec_pool;
+  ClientLog& client_log;
   ApiOptions options;
 };
 
 // One for each shard: what its handlers keep between requests.
 struct ShardState {
-  ShardState(Shard& home, const ApiOptions& options)
-      : shard(home), sessions(options.fetch_sessions_max), parked(home) {}
+  ShardState(Shard& home, ShardMemory& shard_memory, const ApiOptions& options)
+      : shard(home),
+        memory(shard_memory),
+        arenas(std::min(wire::Arena::kBytesMax,
+                        static_cast<size_t>(shard_memory.budget().limit() / kArenaShare))),
+        sessions(options.fetch_sessions_max),
+        parked(home) {}
+
+  // One request's arrays take no more than this part of the memory budget.
+  static constexpr int64_t kArenaShare = 16;
 
   Shard& shard;
+  ShardMemory& memory;
   ArenaPool arenas;
   core::FetchSessionCache sessions;
   TaskGroup parked;  // requests that wait for a high watermark
@@ -68,7 +82,8 @@ struct Context {
   int16_t version;
   std::span<std::byte> frame;
   ArenaPool::Lease arena_lease;
-  std::string_view client_id = {};
+  std::optional<std::string_view> client_id = std::nullopt;  // in the frame
+  MemoryCharge charge = {};                                  // for an arena of more than usual size
 
   wire::Arena& arena() const { return *arena_lease; }
   // The bytes of a view into the frame, to be changed in place.
@@ -84,7 +99,18 @@ struct ParkedRequest {
   AnswerSlot slot;
   int32_t correlation_id;
   int16_t version;
+  MemoryCharge charge = {};
 };
+
+// Takes what the request that waits needs out of its context. `more_bytes` is what its own
+// structures take, besides the arena and the frames of its coroutines.
+inline ParkedRequest Park(Context& context, AnswerSlot slot, size_t more_bytes) {
+  constexpr size_t kCoroutineBytes = 2 << 10;
+  size_t bytes = context.arena().allocated_bytes() + kCoroutineBytes + more_bytes;
+  context.charge = {};
+  return {std::move(context.arena_lease), std::move(slot), context.correlation_id, context.version,
+          MemoryCharge(context.here.memory, bytes)};
+}
 
 // Encodes the answer into the slot. `files` are the records that stay in files, in the order of
 // their partitions; their positions are set here.
@@ -93,10 +119,12 @@ void Answer(AnswerSlot& slot, int32_t correlation_id, int16_t version, const Res
             std::span<FilePart> files = {}) {
   wire::ByteBuffer& buffer = slot.buffer();
   size_t start = buffer.size();
+  ErrorCode error = ErrorCode::kNone;
   std::vector<wire::Splice> splices =
-      wire::EncodeResponse(buffer, {correlation_id}, response, version);
+      wire::EncodeResponse(buffer, {correlation_id}, response, version, &error);
   INVARIANT(splices.size() == files.size());
   for (size_t i = 0; i < files.size(); ++i) files[i].position = splices[i].position - start;
+  if (error != ErrorCode::kNone) slot.NoteError(static_cast<int16_t>(error));
   slot.Fill(files);
 }
 

@@ -12,6 +12,7 @@ namespace millrace::api {
 namespace {
 
 constexpr int16_t kBatchesSince = 4;
+constexpr size_t kWaitingItemBytes = sizeof(FetchItem) + 256;  // with its watcher
 
 // Reads the partitions that live on the current shard, each as if it were the only one.
 void ReadHere(const Services& services, FetchCall& call) {
@@ -65,7 +66,8 @@ void AnswerFetch(AnswerSlot& slot, FetchCall& call, const ArenaPool::Lease& aren
 awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call, const Services& services,
                                 MonotonicMs deadline) {
   auto parking = std::make_shared<Parking>(Shard::Current());
-  while (!call.IsSatisfied() && SteadyNow() < deadline) {
+  if (!parked.slot.Watch(*parking)) co_return;
+  while (!call.IsSatisfied() && !parking->is_hurried() && SteadyNow() < deadline) {
     parking->Clear();
     for (FetchItem& item : call.items) {
       // One record more than the client could have read now.
@@ -73,6 +75,7 @@ awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call, const Serv
       parking->Add(item.partition, wanted);
     }
     co_await parking->Wait(Parking::Until::kFirst, deadline);
+    if (parking->is_closed()) co_return;
     co_await ReadAll(services, call);
   }
   if (parked.version < kBatchesSince) co_await ConvertDown(services, call, parked.version);
@@ -91,16 +94,18 @@ awaitable<void> HandleFetch(Context& context, wire::FetchRequest& request, Answe
     co_return;
   }
   co_await ReadAll(context.services, call);
-  if (request.max_wait_ms <= 0 || call.IsSatisfied()) {
+  // What is answered early costs the client a request, what is parked costs memory.
+  if (request.max_wait_ms <= 0 || call.IsSatisfied() || context.here.memory.is_short()) {
     if (context.version < kBatchesSince) {
       co_await ConvertDown(context.services, call, context.version);
     }
     AnswerFetch(slot, call, context.arena_lease, context.correlation_id, context.version);
     co_return;
   }
-  context.here.parked.Spawn(AnswerWhenReady(
-      {std::move(context.arena_lease), std::move(slot), context.correlation_id, context.version},
-      std::move(call), context.services, SteadyNow() + request.max_wait_ms));
+  MonotonicMs deadline = SteadyNow() + request.max_wait_ms;
+  ParkedRequest parked = Park(context, std::move(slot), call.items.size() * kWaitingItemBytes);
+  context.here.parked.Spawn(
+      AnswerWhenReady(std::move(parked), std::move(call), context.services, deadline));
 }
 
 }  // namespace millrace::api

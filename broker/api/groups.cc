@@ -24,7 +24,7 @@ core::group::Join MakeJoin(const Context& context, const wire::JoinGroupRequest&
   }
   return {.group_id = request.group_id,
           .who = {request.member_id, request.group_instance_id},
-          .client_id = context.client_id,
+          .client_id = context.client_id.value_or(""),
           .client_host = context.arena().Copy(ClientHost(context.peer.address)),
           .session_timeout_ms = request.session_timeout_ms,
           .rebalance_timeout_ms = request.rebalance_timeout_ms.value_or(request.session_timeout_ms),

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "broker/api/handlers.h"
 #include "proto/topic_name.h"
@@ -69,6 +72,18 @@ awaitable<ErrorCode> CreateMissing(const Context& context, std::string name) {
   bool exists =
       outcome.error == ErrorCode::kNone || outcome.error == ErrorCode::kTopicAlreadyExists;
   co_return exists ? ErrorCode::kLeaderNotAvailable : outcome.error;
+}
+
+// As in Kafka, what is asked for twice is answered once; a small request could ask for much, too.
+void DropRepeated(wire::Array<wire::MetadataRequest::Topic>& topics) {
+  if (topics.size() < 2) return;
+  absl::flat_hash_set<std::pair<std::string_view, TopicId>> seen;
+  size_t kept = 0;
+  for (const auto& topic : topics) {
+    bool is_new = seen.insert({topic.name.value_or(""), topic.topic_id}).second;
+    if (is_new) topics[kept++] = topic;
+  }
+  topics.Shrink(kept);
 }
 
 awaitable<void> PutAsked(const Context& context, const core::ClusterImage& image,
@@ -185,6 +200,7 @@ awaitable<void> HandleMetadata(Context& context, wire::MetadataRequest& request,
     response.cluster_authorized_operations = wire::kAllClusterOperations;
   }
   if (request.topics.has_value()) {
+    DropRepeated(*request.topics);
     co_await PutAsked(context, *image, request, response);
   } else {
     response.topics = context.arena().NewArray<Response::Topic>(image->topics().size());

@@ -18,11 +18,23 @@ awaitable<void> Parking::Wait(Until until, MonotonicMs deadline) {
   for (auto& watcher : watchers_) {
     co_await watcher->partition->shard().Run(ParkOne(*watcher));
   }
-  bool done = unsettled_ == 0 || (until_ == Until::kFirst && any_settled_);
+  bool is_first = until_ == Until::kFirst;
+  bool done = unsettled_ == 0 || closed_ || (is_first && (any_settled_ || hurried_));
   if (!done) co_await wake_.async_wait(kAwait);
   for (auto& watcher : watchers_) {
     co_await watcher->partition->shard().Run(UnparkOne(*watcher));
   }
+}
+
+void Parking::OnClosed() {
+  closed_ = true;
+  wake_.cancel();
+}
+
+void Parking::OnMemoryShort() {
+  if (until_ != Until::kFirst) return;
+  hurried_ = true;
+  wake_.cancel();
 }
 
 // Between the append or read and now the partition may have moved on.

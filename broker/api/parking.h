@@ -10,13 +10,14 @@
 
 #include "broker/core/offset_waiters.h"
 #include "broker/partition/partition.h"
+#include "broker/runtime/answer.h"
 #include "broker/runtime/async.h"
 #include "broker/runtime/clock.h"
 #include "broker/runtime/shard.h"
 
 namespace millrace::api {
 
-class Parking : public std::enable_shared_from_this<Parking> {
+class Parking final : public AnswerWatcher, public std::enable_shared_from_this<Parking> {
  public:
   enum class Until { kFirst, kLast };
   // What became of one partition's wait.
@@ -29,6 +30,13 @@ class Parking : public std::enable_shared_from_this<Parking> {
 
   // Precondition: not waiting. Outcomes are numbered in the order of these calls.
   void Add(std::shared_ptr<partition::Partition> partition, Offset wanted);
+  // As the watcher of the request's answer: a closed connection ends every wait, short memory that
+  // for the first.
+  void OnClosed() override;
+  void OnMemoryShort() override;
+  bool is_closed() const { return closed_; }
+  bool is_hurried() const { return hurried_; }
+
   // Until the first (the last) of the partitions has reached what it was asked for, or failed, or
   // the deadline has passed. Nothing is parked afterwards.
   awaitable<void> Wait(Until until, MonotonicMs deadline);
@@ -61,6 +69,8 @@ class Parking : public std::enable_shared_from_this<Parking> {
   std::vector<std::unique_ptr<Watcher>> watchers_;
   size_t unsettled_ = 0;
   bool any_settled_ = false;
+  bool closed_ = false;
+  bool hurried_ = false;
   Until until_ = Until::kFirst;
 };
 

@@ -1,6 +1,7 @@
 // Produce: check, append, answer. With acks=all the answer waits until the high watermark covers
 // what was appended; the connection's next request starts meanwhile.
 #include <algorithm>
+#include <string>
 
 #include <absl/container/inlined_vector.h>
 #include <fmt/format.h>
@@ -21,6 +22,7 @@ using Result = wire::ProduceResponse::Partition;
 constexpr int16_t kZstdSince = 7;
 constexpr int16_t kBatchesSince = 3;
 constexpr int16_t kTopicIdsSince = 13;
+constexpr size_t kWaitingWriteBytes = 256;  // with its watcher
 
 // One partition's records on their way to its log.
 struct Write {
@@ -176,14 +178,17 @@ awaitable<void> AppendAll(const Context& context, Writes& writes,
 }
 
 // Kafka closes the connection of an acks=0 producer after an error, so that it asks for metadata.
-void FinishUnanswered(AnswerSlot slot, const wire::ProduceResponse& response) {
+void FinishUnanswered(const Context& context, AnswerSlot slot,
+                      const wire::ProduceResponse& response) {
   for (const auto& topic : response.responses) {
     for (const Result& result : topic.partition_responses) {
       if (result.error_code == ErrorCode::kNone) continue;
       std::string name =
           topic.topic_id.is_zero() ? std::string(topic.name) : TopicIdText(topic.topic_id);
-      return slot.Abort(fmt::format("Produce with acks=0 failed: {}-{}: {}", name,
-                                    result.index.value(), ErrorName(result.error_code)));
+      std::string what = fmt::format("Produce v{}: acks=0 to {}-{} failed: {}", context.version,
+                                     name, result.index.value(), ErrorName(result.error_code));
+      slot.NoteError(static_cast<int16_t>(result.error_code));
+      return slot.Abort({AbortKind::kRefused, what, context.client_id});
     }
   }
   slot.Skip();
@@ -194,7 +199,9 @@ awaitable<void> AnswerWhenCommitted(ParkedRequest parked, wire::ProduceResponse 
                                     Writes writes, MonotonicMs deadline) {
   auto parking = std::make_shared<Parking>(Shard::Current());
   for (Write& write : writes) parking->Add(std::move(write.uncommitted), write.end);
+  if (!parked.slot.Watch(*parking)) co_return;
   co_await parking->Wait(Parking::Until::kLast, deadline);
+  if (parking->is_closed()) co_return;
   for (size_t i = 0; i < writes.size(); ++i) {
     const Parking::Outcome& outcome = parking->outcome(i);
     if (outcome.reached) continue;
@@ -214,7 +221,7 @@ awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, A
   bool acks_all = request.acks == wire::kAcksAll;
   co_await AppendAll(context, writes, {.acks_all = acks_all, .now = WallNow()});
   if (request.acks == wire::kAcksNone) {
-    FinishUnanswered(std::move(slot), response);
+    FinishUnanswered(context, std::move(slot), response);
     co_return;
   }
   auto committed = std::remove_if(writes.begin(), writes.end(),
@@ -226,9 +233,9 @@ awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, A
   }
   for (auto& topic : response.responses) topic.name = context.arena().Copy(topic.name);
   MonotonicMs deadline = SteadyNow() + std::max(request.timeout_ms, 0);
-  context.here.parked.Spawn(AnswerWhenCommitted(
-      {std::move(context.arena_lease), std::move(slot), context.correlation_id, context.version},
-      response, std::move(writes), deadline));
+  ParkedRequest parked = Park(context, std::move(slot), writes.size() * kWaitingWriteBytes);
+  context.here.parked.Spawn(
+      AnswerWhenCommitted(std::move(parked), response, std::move(writes), deadline));
 }
 
 }  // namespace millrace::api

@@ -1,4 +1,5 @@
 // InitProducerId for idempotent producers. Transactions are refused with a fatal error.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "broker/api/handlers.h"
@@ -12,8 +13,11 @@ awaitable<void> HandleInitProducerId(Context& context, wire::InitProducerIdReque
   if (request.transactional_id.has_value()) {
     // Fatal in every client: nobody may use a transactional id here.
     response.error_code = ErrorCode::kTransactionalIdAuthorizationFailed;
-    spdlog::warn("{}: transactional id '{}' refused: this broker has no transactions",
-                 context.peer.address, Printable(*request.transactional_id));
+    ClientLog& log = context.services.client_log;
+    if (log.Allows(ClientLog::Kind::kRequest)) {
+      log.Warn(fmt::format("{}: transactional id '{}' refused: this broker has no transactions",
+                           context.peer.address, Printable(*request.transactional_id)));
+    }
     Answer(context, slot, response);
     co_return;
   }

@@ -11,9 +11,13 @@ namespace millrace::api {
 
 namespace {
 
+constexpr size_t kUsualArenaBytes = 16 << 10;
+
 // Kafka closes the connection after a request that does not parse: what follows cannot be trusted.
 awaitable<void> Malformed(Context& context, wire::ApiKey key, const char* fault, AnswerSlot slot) {
-  slot.Abort(fmt::format("{} version {}: {}", wire::ApiName(key), context.version, fault));
+  slot.Abort({AbortKind::kMalformed,
+              fmt::format("{} v{}: {}", wire::ApiName(key), context.version, fault),
+              context.client_id});
   co_return;
 }
 
@@ -23,6 +27,10 @@ awaitable<void> Decoded(Context& context, wire::Bytes body, AnswerSlot slot) {
   Request& request = context.arena().NewArray<Request>(1)[0];
   const char* fault = wire::DecodeMessage(body, context.version, context.arena(), request);
   if (fault != nullptr) return Malformed(context, Request::kInfo.key, fault, std::move(slot));
+  size_t arena_bytes = context.arena().allocated_bytes();
+  if (arena_bytes > kUsualArenaBytes) {
+    context.charge = MemoryCharge(context.here.memory, arena_bytes);
+  }
   return kHandler(context, request, std::move(slot));
 }
 
@@ -93,7 +101,7 @@ std::span<const Api> Apis() { return kApis; }
 awaitable<void> Router::Handle(std::span<std::byte> frame, AnswerSlot slot, const Peer& peer) {
   std::optional<wire::RequestHeader> peeked = wire::PeekRequest(frame);
   if (!peeked.has_value()) {
-    slot.Abort("a frame too short for a request header");
+    slot.Abort({AbortKind::kMalformed, "a frame too short for a request header"});
     co_return;
   }
   const Api* api = FindApi(peeked->api_key);
@@ -106,18 +114,19 @@ awaitable<void> Router::Handle(std::span<std::byte> frame, AnswerSlot slot, cons
     co_return;
   }
   if (!is_known) {
-    slot.Abort(fmt::format("API {} ({}) version {} is not supported",
-                           static_cast<int>(peeked->api_key), wire::ApiName(peeked->api_key),
-                           version));
+    slot.Abort({AbortKind::kUnsupported,
+                fmt::format("API {} ({}) v{} is not supported", static_cast<int>(peeked->api_key),
+                            wire::ApiName(peeked->api_key), version)});
     co_return;
   }
   int16_t header_version = version >= api->flexible_from ? 2 : 1;
   std::optional<wire::RequestFrame> request = wire::DecodeRequestFrame(frame, header_version);
   if (!request.has_value()) {
-    slot.Abort("a malformed request header");
+    slot.Abort({AbortKind::kMalformed, fmt::format("{} v{}: a malformed request header",
+                                                   wire::ApiName(api->key), version)});
     co_return;
   }
-  context.client_id = request->header.client_id.value_or("");
+  context.client_id = request->header.client_id;
   co_await api->handle(context, request->body, std::move(slot));
 }
 

@@ -24,8 +24,8 @@ std::span<const Api> Apis();
 
 class Router final : public FrameHandler {
  public:
-  Router(const Services& services, Shard& shard)
-      : services_(services), here_(shard, services.options) {}
+  Router(const Services& services, Shard& shard, ShardMemory& memory)
+      : services_(services), here_(shard, memory, services.options) {}
 
   awaitable<void> Handle(std::span<std::byte> frame, AnswerSlot slot, const Peer& peer) override;
   // Until no request of this shard waits for a high watermark.

@@ -9,8 +9,11 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/api/router.h"
+#include "broker/app/metrics_report.h"
 #include "broker/metadata/local_store.h"
+#include "broker/net/http_server.h"
 #include "broker/net/listener.h"
+#include "broker/runtime/process.h"
 #include "broker/runtime/random.h"
 #include "broker/runtime/run_and_wait.h"
 #include "broker/service/broker_config_service.h"
@@ -34,14 +37,6 @@ api::ApiOptions MakeApiOptions(const core::Properties& properties, std::string l
           .log_directory = std::move(log_directory)};
 }
 
-net::ConnectionLimits MakeLimits(const core::Properties& properties) {
-  net::ConnectionLimits limits;
-  limits.frame_bytes_max = static_cast<size_t>(properties.Integer("socket.request.max.bytes"));
-  limits.open_requests_max = static_cast<size_t>(properties.Integer("max.inflight.requests"));
-  limits.idle_ms_max = properties.Integer("connections.max.idle.ms");
-  return limits;
-}
-
 storage::DataDirectoryOptions MakeDirectoryOptions(BrokerId self) {
   return {.broker_id = self,
           .cluster_id_seed = FreshRandomBytes(),
@@ -56,8 +51,18 @@ struct Broker::Parts {
       : config(std::move(given)),
         self(static_cast<int32_t>(config.properties.Integer("node.id"))),
         shards(config.shards),
-        table(shards) {}
+        budget(config.limits.memory_bytes, config.limits.shared_memory_bytes),
+        client_log(shards[0]),
+        table(shards) {
+    for (size_t i = 0; i < shards.size(); ++i) {
+      memories.push_back(std::make_unique<ShardMemory>(budget));
+    }
+  }
 
+  absl::Status Listen();
+  absl::Status ListenForMetrics();
+  awaitable<net::HttpAnswer> AnswerHttp(std::string path);
+  awaitable<int64_t> LogBytesOn(size_t shard_index, int64_t& partitions);
   absl::Status Open();
   core::ImagePtr FirstImage() const;
   void BuildServices();
@@ -67,6 +72,9 @@ struct Broker::Parts {
   BrokerConfig config;
   BrokerId self;
   ShardSet shards;
+  MemoryBudget budget;
+  std::vector<std::unique_ptr<ShardMemory>> memories;  // one a shard
+  ClientLog client_log;
   partition::PartitionTable table;
   std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
@@ -82,8 +90,53 @@ struct Broker::Parts {
   std::unique_ptr<api::Services> services;
   std::vector<std::unique_ptr<api::Router>> routers;
   std::unique_ptr<net::Listener> listener;
+  std::unique_ptr<net::HttpServer> http;  // null: no metrics.listener
   bool running = false;
 };
+
+absl::Status Broker::Parts::Listen() {
+  net::ListenerResources resources{.log = &client_log};
+  for (auto& memory : memories) resources.memories.push_back(memory.get());
+  listener =
+      std::make_unique<net::Listener>(shards, config.limits.connection, std::move(resources));
+  net::ListenOptions options = MakeListenOptions(config.properties, config.limits);
+  options.host = config.listen.host;
+  options.port = config.listen.port;
+  return listener->Open(options);
+}
+
+absl::Status Broker::Parts::ListenForMetrics() {
+  if (!config.metrics.has_value()) return absl::OkStatus();
+  http = std::make_unique<net::HttpServer>(
+      shards[0], [this](std::string path) { return AnswerHttp(std::move(path)); });
+  return http->Open(config.metrics->host, config.metrics->port);
+}
+
+awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
+  if (path != "/metrics") co_return net::HttpAnswer{.status = 404, .body = "see /metrics\n"};
+  MetricsReport report;
+  report.metrics = co_await listener->CollectMetrics();
+  report.memory_used_bytes = budget.used();
+  report.memory_limit_bytes = budget.limit();
+  report.log_lines_left_out = client_log.left_out();
+  report.topics = static_cast<int64_t>(view->current().topics().size());
+  for (size_t i = 0; i < shards.size(); ++i) {
+    report.log_bytes += co_await shards[i].Run(LogBytesOn(i, report.partitions));
+  }
+  ProcessUsage usage = ReadProcessUsage();
+  report.resident_bytes = usage.resident_bytes;
+  report.cpu_seconds = usage.cpu_seconds;
+  co_return net::HttpAnswer{.content_type = kMetricsContentType, .body = FormatMetrics(report)};
+}
+
+awaitable<int64_t> Broker::Parts::LogBytesOn(size_t shard_index, int64_t& partitions) {
+  int64_t bytes = 0;
+  for (const auto& partition : table.On(shards[shard_index]).All()) {
+    bytes += partition->log().size_bytes();
+    ++partitions;
+  }
+  co_return bytes;
+}
 
 absl::Status Broker::Parts::Open() {
   storage::FileSystem& fs = storage::PosixFileSystem();
@@ -128,11 +181,11 @@ void Broker::Parts::BuildServices() {
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
   services = std::make_unique<api::Services>(api::Services{
       *view, table, *topics, *broker_configs, *groups, *producer_ids, *host, *disk_pool,
-      *codec_pool,
+      *codec_pool, client_log,
       MakeApiOptions(config.properties,
                      std::filesystem::absolute(config.data_directory).lexically_normal())});
   for (size_t i = 0; i < shards.size(); ++i) {
-    routers.push_back(std::make_unique<api::Router>(*services, shards[i]));
+    routers.push_back(std::make_unique<api::Router>(*services, shards[i], *memories[i]));
   }
 }
 
@@ -145,11 +198,13 @@ awaitable<absl::Status> Broker::Parts::Load() {
   std::vector<FrameHandler*> handlers;
   for (auto& router : routers) handlers.push_back(router.get());
   listener->Start(std::move(handlers));
+  if (http != nullptr) http->Start();
   co_return absl::OkStatus();
 }
 
 // Requests first, then the logs they are answered from, then what keeps the metadata.
 awaitable<absl::Status> Broker::Parts::Close() {
+  if (http != nullptr) co_await http->Stop();
   co_await listener->StopTaking();
   co_await host->StopMaintenance();
   co_await topics->Stop();
@@ -157,6 +212,7 @@ awaitable<absl::Status> Broker::Parts::Close() {
   absl::Status closed = co_await host->CloseAll();
   co_await listener->Close(SteadyNow() + kDrainMsMax);
   for (size_t i = 0; i < shards.size(); ++i) co_await shards[i].Run(routers[i]->Join());
+  client_log.Stop();
   co_return closed;
 }
 
@@ -169,16 +225,9 @@ Broker::~Broker() {
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerConfig config) {
   auto parts = std::make_unique<Parts>(std::move(config));
   for (const std::string& warning : parts->config.warnings) spdlog::warn("{}", warning);
-  parts->listener =
-      std::make_unique<net::Listener>(parts->shards, MakeLimits(parts->config.properties));
   // The port is taken first: a second start by mistake then fails before it touches any file.
-  const core::Properties& properties = parts->config.properties;
-  net::ListenOptions listen{
-      .host = parts->config.listen.host,
-      .port = parts->config.listen.port,
-      .backlog = static_cast<int>(properties.Integer("socket.listen.backlog.size")),
-      .connections_max = static_cast<size_t>(properties.Integer("max.connections"))};
-  absl::Status status = parts->listener->Open(listen);
+  absl::Status status = parts->Listen();
+  if (status.ok()) status = parts->ListenForMetrics();
   if (status.ok()) status = parts->Open();
   if (!status.ok()) return status;
   parts->BuildServices();
@@ -193,7 +242,11 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerConfig config) {
 
 uint16_t Broker::port() const { return parts_->listener->port(); }
 
+uint16_t Broker::metrics_port() const { return parts_->http == nullptr ? 0 : parts_->http->port(); }
+
 const std::string& Broker::cluster_id() const { return parts_->data_directory->cluster_id(); }
+
+const MemoryBudget& Broker::memory_budget() const { return parts_->budget; }
 
 absl::Status Broker::Stop() {
   parts_->running = false;

@@ -16,6 +16,7 @@
 #include <absl/status/statusor.h>
 
 #include "broker/app/config.h"
+#include "broker/runtime/memory_budget.h"
 
 namespace millrace {
 
@@ -25,7 +26,10 @@ class Broker {
   ~Broker();
 
   uint16_t port() const;
+  // Of metrics.listener; 0 when it is not set.
+  uint16_t metrics_port() const;
   const std::string& cluster_id() const;
+  const MemoryBudget& memory_budget() const;
   // Orderly: no new requests, open ones are answered, everything is synced, the data directory is
   // marked clean. Called once; the destructor does it where nobody did.
   absl::Status Stop();

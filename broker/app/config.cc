@@ -116,6 +116,17 @@ absl::Status SetListeners(BrokerConfig& config) {
   return absl::OkStatus();
 }
 
+absl::Status SetMetricsListener(BrokerConfig& config) {
+  std::string listener = config.properties.Text("metrics.listener");
+  if (listener.empty()) return absl::OkStatus();
+  auto endpoint = ParseEndpoint(listener);
+  if (!endpoint.ok() || endpoint->host.empty()) {
+    return Refuse(fmt::format("metrics.listener must be host:port, not '{}'", listener));
+  }
+  config.metrics = *std::move(endpoint);
+  return absl::OkStatus();
+}
+
 absl::Status SetDataDirectory(BrokerConfig& config) {
   std::string directories = config.properties.Text("log.dirs");
   if (directories.empty()) directories = config.properties.Text("log.dir");
@@ -191,11 +202,25 @@ absl::StatusOr<Endpoint> ParseEndpoint(std::string_view text) {
   return Endpoint{std::string(host), port};
 }
 
+namespace {
+
+absl::Status SetLimits(BrokerConfig& config) {
+  absl::StatusOr<BrokerLimits> limits = MakeLimits(config.properties);
+  if (!limits.ok()) return limits.status();
+  config.limits = *std::move(limits);
+  for (const std::string& warning : config.limits.warnings) config.warnings.push_back(warning);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<BrokerConfig> MakeConfig(const std::vector<NameAndValue>& values, size_t cores) {
   BrokerConfig config;
   absl::Status status = SetAll(values, config);
   if (status.ok()) status = SetListeners(config);
+  if (status.ok()) status = SetMetricsListener(config);
   if (status.ok()) status = SetDataDirectory(config);
+  if (status.ok()) status = SetLimits(config);
   if (!status.ok()) return status;
   config.shards = ShardsFor(config.properties.Integer("num.shards"), cores);
   if (config.properties.IsSet("broker.id") && !config.properties.IsSet("node.id")) {

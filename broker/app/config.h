@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "broker/app/limits.h"
 #include "broker/core/properties.h"
 
 namespace millrace {
@@ -26,8 +28,10 @@ struct BrokerConfig {
   core::Properties properties{core::PropertyScope::kBroker};
   std::string data_directory;
   Endpoint listen;
-  Endpoint advertised;  // port 0: the one that is listened on
+  Endpoint advertised;              // port 0: the one that is listened on
+  std::optional<Endpoint> metrics;  // metrics.listener
   size_t shards = 1;
+  BrokerLimits limits;
   // Lines to be logged once: properties of Kafka's that have no meaning here, risky settings.
   std::vector<std::string> warnings;
 };

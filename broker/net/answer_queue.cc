@@ -14,13 +14,20 @@ namespace {
 
 // Memory that a burst of large answers took is given back.
 constexpr size_t kKeptBytesMax = 256 << 10;
+constexpr size_t kLittleBytes = 1 << 10;
+
+template <class T>
+void Push(boost::circular_buffer<T>& queue, T element) {
+  if (queue.full()) queue.set_capacity(std::max<size_t>(4, queue.capacity() * 2));
+  queue.push_back(std::move(element));
+}
 // One sendfile call holds up the shard no longer than this many bytes take.
 constexpr size_t kSendFileBytesMax = 1 << 20;
 
 }  // namespace
 
-uint64_t AnswerQueue::Open() {
-  slots_.emplace_back();
+uint64_t AnswerQueue::Open(Origin origin) {
+  Push(slots_, Slot{.origin = origin});
   return first_ + slots_.size() - 1;
 }
 
@@ -34,26 +41,35 @@ void AnswerQueue::AddFiles(size_t base, std::span<FilePart> files) {
   for (FilePart& part : files) {
     file_bytes_ += part.size;
     part.position += base;
-    files_.push_back(std::move(part));
+    Push(files_, std::move(part));
   }
 }
 
-void AnswerQueue::Fill(uint64_t sequence, std::span<FilePart> files) {
+size_t AnswerQueue::Fill(uint64_t sequence, std::span<FilePart> files) {
+  size_t bytes = 0;
+  for (const FilePart& part : files) bytes += part.size;
+  Slot& slot = SlotOf(sequence);
+  slot.watcher = nullptr;
   if (sequence != first_) {
-    Slot& slot = SlotOf(sequence);
+    bytes += slot.bytes.size();
     slot.is_ready = true;
     slot.files.assign(std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()));
-    return;
+    behind_bytes_ += bytes;
+    behind_memory_ += slot.bytes.capacity();
+    return bytes;
   }
+  bytes += out_.size() - head_start_;
   AddFiles(head_start_, files);
   slots_.pop_front();
   ++first_;
   MoveReadySlots();
+  return bytes;
 }
 
 void AnswerQueue::Skip(uint64_t sequence) {
   if (sequence != first_) {
     SlotOf(sequence).is_ready = true;
+    SlotOf(sequence).watcher = nullptr;
     return;
   }
   slots_.pop_front();
@@ -66,10 +82,37 @@ void AnswerQueue::MoveReadySlots() {
     Slot& slot = slots_.front();
     size_t base = out_.size();
     out_.Append(slot.bytes.bytes());
+    behind_bytes_ -= slot.bytes.size();
+    behind_memory_ -= slot.bytes.capacity();
+    for (const FilePart& part : slot.files) behind_bytes_ -= part.size;
     AddFiles(base, slot.files);
     slots_.pop_front();
     ++first_;
   }
+}
+
+void AnswerQueue::ReleaseSpare() {
+  if (out_.empty() && out_.capacity() > kLittleBytes) out_ = wire::ByteBuffer();
+  if (slots_.empty()) slots_.set_capacity(0);
+  if (files_.empty()) files_.set_capacity(0);
+}
+
+void AnswerQueue::AnswerWaiting() {
+  for (Slot& slot : slots_) {
+    if (slot.watcher != nullptr) slot.watcher->OnMemoryShort();
+  }
+}
+
+void AnswerQueue::Close() {
+  boost::circular_buffer<Slot> slots;
+  slots.swap(slots_);
+  for (Slot& slot : slots) {
+    if (slot.watcher != nullptr) slot.watcher->OnClosed();
+  }
+  out_ = wire::ByteBuffer();
+  files_.clear();
+  files_.set_capacity(0);
+  sent_ = file_bytes_ = behind_bytes_ = behind_memory_ = 0;
 }
 
 AnswerQueue::SendResult AnswerQueue::Send(int socket) {

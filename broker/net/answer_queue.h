@@ -5,28 +5,53 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
+#include <boost/circular_buffer.hpp>
+
 #include "broker/runtime/answer.h"
+#include "broker/runtime/clock.h"
 #include "proto/wire/buffer.h"
 
 namespace millrace::net {
 
 class AnswerQueue {
  public:
+  // What a place remembers of its request, for those who count.
+  struct Origin {
+    size_t api = 0;
+    MonotonicNs began;
+  };
+
   // A place for the answer to the next request.
-  uint64_t Open();
+  uint64_t Open(Origin origin);
+  const Origin& OriginOf(uint64_t sequence) { return SlotOf(sequence).origin; }
   // Where the answer is written; it must be filled or skipped before the next call for another.
   wire::ByteBuffer& BufferFor(uint64_t sequence);
-  void Fill(uint64_t sequence, std::span<FilePart> files);
+  // The size of the answer.
+  size_t Fill(uint64_t sequence, std::span<FilePart> files);
   void Skip(uint64_t sequence);
+  void Watch(uint64_t sequence, AnswerWatcher& watcher) { SlotOf(sequence).watcher = &watcher; }
 
   // Requests whose answers are not ready to be sent.
   size_t open_slots() const { return slots_.size(); }
-  // Bytes that are ready and not sent.
+  // Bytes that can be sent at once and are not.
   size_t unsent_bytes() const { return out_.size() - sent_ + file_bytes_; }
+  // With those that wait for an answer before them.
+  size_t pending_bytes() const { return unsent_bytes() + behind_bytes_; }
+  // Memory in use, without what requests that wait hold themselves.
+  size_t memory_bytes() const {
+    return out_.capacity() + behind_memory_ + slots_.capacity() * sizeof(Slot) +
+           files_.capacity() * sizeof(FilePart);
+  }
+
+  // Gives back memory that is kept for the next answers.
+  void ReleaseSpare();
+  // Tells who waits to answer with what there is.
+  void AnswerWaiting();
+  // Tells who waits that the answer goes nowhere, and forgets everything.
+  void Close();
 
   enum class SendResult { kDone, kBlocked, kFailed };
   // Sends what is ready, without waiting. kFailed: the peer is gone, or a file is shorter than
@@ -35,6 +60,8 @@ class AnswerQueue {
 
  private:
   struct Slot {
+    Origin origin;
+    AnswerWatcher* watcher = nullptr;
     bool is_ready = false;
     wire::ByteBuffer bytes;
     std::vector<FilePart> files;
@@ -48,12 +75,15 @@ class AnswerQueue {
   SendResult SendFilePart(int socket, FilePart& part);
 
   uint64_t first_ = 0;  // sequence of slots_.front()
-  std::deque<Slot> slots_;
-  wire::ByteBuffer out_;        // ready answers, in order
-  size_t head_start_ = 0;       // where the answer of slots_.front() began in out_
-  size_t sent_ = 0;             // bytes of out_ that are sent
-  std::deque<FilePart> files_;  // positions are in out_
+  // Without memory until something is in them: most connections are idle.
+  boost::circular_buffer<Slot> slots_;
+  wire::ByteBuffer out_;                    // ready answers, in order
+  size_t head_start_ = 0;                   // where the answer of slots_.front() began in out_
+  size_t sent_ = 0;                         // bytes of out_ that are sent
+  boost::circular_buffer<FilePart> files_;  // positions are in out_
   size_t file_bytes_ = 0;
+  size_t behind_bytes_ = 0;   // of answers that are ready, behind one that is not
+  size_t behind_memory_ = 0;  // which their buffers take
 };
 
 }  // namespace millrace::net

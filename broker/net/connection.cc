@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string>
 #include <sys/socket.h>
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
 #include "broker/runtime/printable.h"
 
@@ -15,11 +18,42 @@ namespace millrace::net {
 namespace {
 
 constexpr size_t kLengthBytes = 4;
+// What a connection takes that does nothing: measured, rounded up.
+constexpr size_t kConnectionBytes = 4 << 10;
+// While memory is short, those who hold no more than this in answers go on.
+constexpr size_t kFairShareBytes = 64 << 10;
+// A connection that is not read is asked this often whether its client is still there.
+constexpr int64_t kLookMs = 10'000;
+// How long anybody waits for memory, and for answers to be read while it is short.
+constexpr int64_t kPatienceMs = 60'000;
+constexpr int64_t kNsInMs = 1'000'000;
 
 int64_t FrameLength(std::span<const std::byte> bytes) {
   uint32_t raw = 0;
   std::memcpy(&raw, bytes.data(), sizeof(raw));
   return static_cast<int32_t>(__builtin_bswap32(raw));
+}
+
+// The first field of every request; frames too short for it are refused by whoever handles them.
+size_t ApiIndexOf(std::span<const std::byte> frame) {
+  uint16_t raw = UINT16_MAX;
+  if (frame.size() >= sizeof(raw)) std::memcpy(&raw, frame.data(), sizeof(raw));
+  return Metrics::ApiIndex(static_cast<int16_t>(__builtin_bswap16(raw)));
+}
+
+CloseReason ReasonOf(AbortKind kind) {
+  switch (kind) {
+    case AbortKind::kTooLarge:
+      return CloseReason::kTooLarge;
+    case AbortKind::kMalformed:
+    case AbortKind::kDropped:
+      return CloseReason::kMalformed;
+    case AbortKind::kUnsupported:
+      return CloseReason::kUnsupported;
+    case AbortKind::kRefused:
+      break;
+  }
+  return CloseReason::kRefused;
 }
 
 }  // namespace
@@ -28,11 +62,16 @@ Connection::Connection(Environment environment, asio::ip::tcp::socket socket, Pe
     : environment_(environment),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
+      own_memory_(environment.buffers.memory(), kConnectionBytes),
       in_(environment.buffers),
       progress_(environment.shard),
-      last_request_(SteadyNow()) {
+      last_request_(SteadyNow()),
+      frame_(environment.limits.frame_ms_max < 0 ? kPatienceMs : environment.limits.frame_ms_max),
+      sending_(kPatienceMs) {
+  ++environment_.metrics.accepted;
+  ++environment_.metrics.open;
   if (environment_.limits.idle_ms_max >= 0) {
-    environment_.shard.timers().Arm(*this, last_request_ + environment_.limits.idle_ms_max);
+    ArmTimer(last_request_ + environment_.limits.idle_ms_max);
   }
 }
 
@@ -51,18 +90,23 @@ awaitable<void> Connection::Serve() {
     if (!HasRoom()) co_await WaitForRoom();
   }
   if (draining_) co_await WaitForAnswers();
-  Close();
+  Close(draining_ ? CloseReason::kStopping : CloseReason::kPeer);
 }
 
-// Waits for bytes and takes as many as there is room for. False: no more will come.
+// Takes as many bytes as there is room for. False: no more will come.
 awaitable<bool> Connection::Receive() {
   for (;;) {
     if (drained_socket_) {
-      in_.ReleaseIfEmpty();
-      auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
-      if (error || closed_ || draining_) co_return false;
+      bool is_open = co_await WaitForBytes();
+      if (!is_open) co_return false;
     }
     std::span<std::byte> room = in_.Room();
+    if (room.empty()) {
+      co_await WaitForMemory();
+      if (closed_ || draining_) co_return false;
+      continue;
+    }
+    waits_for_memory_.reset();
     ssize_t count = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
     if (count > 0) {
       drained_socket_ = static_cast<size_t>(count) < room.size();
@@ -75,14 +119,46 @@ awaitable<bool> Connection::Receive() {
   }
 }
 
+awaitable<bool> Connection::WaitForBytes() {
+  in_.Settle();
+  if (in_.capacity() > 0) WatchFrame();
+  waits_to_read_ = true;
+  auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
+  waits_to_read_ = false;
+  co_return !error && !closed_ && !draining_;
+}
+
+// Part of a frame is there, and the peer has sent nothing more.
+void Connection::WatchFrame() {
+  size_t bytes = in_.unread().size();
+  MonotonicMs now = SteadyNow();
+  if (frame_bytes_ == 0) {
+    frame_.Start(now);
+  } else {
+    frame_.OnBytes(now, bytes - std::min(bytes, frame_bytes_));
+  }
+  frame_bytes_ = bytes;
+  if (environment_.limits.frame_ms_max >= 0) ArmTimer(frame_.deadline());
+  if (environment_.buffers.memory().is_short()) {
+    in_.Compact();
+    environment_.relief.Start();
+  }
+}
+
 // False: the connection must close.
 awaitable<bool> Connection::HandleFrames() {
+  now_ = SteadyNowNs();
   while (!closed_ && !draining_) {
     std::span<std::byte> bytes = in_.unread();
     if (bytes.size() < kLengthBytes) break;
     int64_t length = FrameLength(bytes);
-    if (length < 0 || static_cast<size_t>(length) > environment_.limits.frame_bytes_max) {
-      Abort(length < 0 ? "a frame with a negative length" : "a frame larger than the limit");
+    if (length < 0) {
+      Abort({AbortKind::kMalformed, fmt::format("a frame of {} bytes", length)});
+      co_return false;
+    }
+    if (static_cast<size_t>(length) > environment_.limits.frame_bytes_max) {
+      Abort({AbortKind::kTooLarge, fmt::format("a frame of {} bytes, more than the limit of {}",
+                                               length, environment_.limits.frame_bytes_max)});
       co_return false;
     }
     size_t whole = kLengthBytes + static_cast<size_t>(length);
@@ -90,27 +166,57 @@ awaitable<bool> Connection::HandleFrames() {
       in_.ExpectFrame(whole);
       break;
     }
-    last_request_ = SteadyNow();
-    AnswerSlot slot(shared_from_this(), answers_.Open());
-    co_await environment_.handler.Handle(bytes.subspan(kLengthBytes, whole - kLengthBytes),
-                                         std::move(slot), peer_);
+    frame_bytes_ = 0;
+    last_request_ = MonotonicMs(now_.value() / kNsInMs);
+    std::span<std::byte> frame = bytes.subspan(kLengthBytes, whole - kLengthBytes);
+    AnswerQueue::Origin origin{ApiIndexOf(frame), now_};
+    ApiMetrics& api = environment_.metrics.apis[origin.api];
+    ++api.requests;
+    api.request_bytes += whole;
+    AnswerSlot slot(shared_from_this(), answers_.Open(origin));
+    in_handler_ = true;
+    co_await environment_.handler.Handle(frame, std::move(slot), peer_);
+    in_handler_ = false;
     in_.Consume(whole);
     if (HasRoom()) continue;
     in_pass_ = false;
     Send();
     co_await WaitForRoom();
     in_pass_ = true;
+    now_ = SteadyNowNs();
   }
   co_return !closed_;
 }
 
 bool Connection::HasRoom() const {
   return answers_.open_slots() < environment_.limits.open_requests_max &&
-         answers_.unsent_bytes() < environment_.limits.unsent_bytes_max;
+         answers_.pending_bytes() < environment_.limits.pending_bytes_max && HasMemory();
+}
+
+// Those who have nothing open may always try: Room has the last word.
+bool Connection::HasMemory() const {
+  const ShardMemory& memory = environment_.buffers.memory();
+  if (!memory.is_short()) return true;
+  if (answers_.memory_bytes() > kFairShareBytes) return false;
+  return !memory.is_exhausted() || (answers_.open_slots() == 0 && answers_.unsent_bytes() == 0);
 }
 
 awaitable<void> Connection::WaitForRoom() {
-  while (!closed_ && !HasRoom()) co_await progress_.Wait();
+  while (!closed_ && !draining_ && !HasRoom()) {
+    if (!HasMemory()) environment_.relief.Await(*this, 0);
+    ArmTimer(SteadyNow() + kLookMs);
+    co_await progress_.Wait();
+  }
+  environment_.relief.Forget(*this);
+}
+
+// Once: the buffer is asked again then. What the peer did not send meanwhile is not its fault.
+awaitable<void> Connection::WaitForMemory() {
+  environment_.relief.Await(*this, in_.wanted_bytes());
+  frame_bytes_ = 0;
+  if (!waits_for_memory_.has_value()) waits_for_memory_ = SteadyNow();
+  ArmTimer(*waits_for_memory_ + kPatienceMs);
+  co_await progress_.Wait();
 }
 
 awaitable<void> Connection::WaitForAnswers() {
@@ -121,13 +227,20 @@ awaitable<void> Connection::WaitForAnswers() {
 
 wire::ByteBuffer& Connection::BufferFor(uint64_t sequence) {
   if (!closed_) return answers_.BufferFor(sequence);
-  discarded_.Clear();
+  discarded_ = wire::ByteBuffer();
   return discarded_;
 }
 
 void Connection::Fill(uint64_t sequence, std::span<FilePart> files) {
-  if (closed_) return;
-  answers_.Fill(sequence, files);
+  if (closed_) {
+    discarded_ = wire::ByteBuffer();
+    return;
+  }
+  AnswerQueue::Origin origin = answers_.OriginOf(sequence);
+  ApiMetrics& api = environment_.metrics.apis[origin.api];
+  api.response_bytes += answers_.Fill(sequence, files);
+  now_ = SteadyNowNs();
+  api.latency.Add(now_ - origin.began);
   AfterAnswer();
 }
 
@@ -137,57 +250,158 @@ void Connection::Skip(uint64_t sequence) {
   AfterAnswer();
 }
 
+void Connection::NoteError(uint64_t sequence, int16_t error_code) {
+  if (closed_) return;
+  ++environment_.metrics.errors[{answers_.OriginOf(sequence).api, error_code}];
+}
+
+bool Connection::Watch(uint64_t sequence, AnswerWatcher& watcher) {
+  if (closed_) return false;
+  answers_.Watch(sequence, watcher);
+  return true;
+}
+
 void Connection::AfterAnswer() {
   if (!in_pass_) Send();
 }
 
-void Connection::Abort(std::string_view reason) {
+void Connection::Abort(const Fault& fault) {
   if (closed_) return;
-  spdlog::warn("connection from {} closed: {}", peer_.address, Printable(reason));
+  if (environment_.log.Allows(ClientLog::Kind::kClosed)) {
+    std::string client;
+    if (fault.client_id.has_value()) {
+      client = fmt::format(" (client '{}')", Printable(*fault.client_id));
+    }
+    environment_.log.Warn(fmt::format("{}{}: {}; the connection is closed", peer_.address, client,
+                                      Printable(fault.what)));
+  }
   Send();
-  Close();
+  Close(ReasonOf(fault.kind));
 }
 
 void Connection::Send() {
-  if (closed_ || waits_to_write_) return;
+  if (closed_) return;
+  if (waits_to_write_) return ChargeAnswers();
+  size_t unsent = answers_.unsent_bytes();
   switch (answers_.Send(socket_.native_handle())) {
     case AnswerQueue::SendResult::kDone:
+      is_sending_ = false;
+      if (environment_.buffers.memory().is_short()) answers_.ReleaseSpare();
       break;
     case AnswerQueue::SendResult::kFailed:
-      return Close();
+      return Close(CloseReason::kPeer);
     case AnswerQueue::SendResult::kBlocked:
+      if (!is_sending_) {
+        sending_.Start(SteadyNow());
+      } else {
+        sending_.OnBytes(SteadyNow(), unsent - answers_.unsent_bytes());
+      }
+      is_sending_ = true;
       waits_to_write_ = true;
       socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](IoError) {
         self->waits_to_write_ = false;
         self->Send();
       });
   }
+  ChargeAnswers();
   progress_.Notify();
+}
+
+void Connection::ChargeAnswers() {
+  size_t memory = answers_.memory_bytes();
+  if (memory > answer_memory_) {
+    environment_.buffers.memory().Charge(memory - answer_memory_);
+  } else {
+    environment_.buffers.memory().Release(answer_memory_ - memory);
+  }
+  answer_memory_ = memory;
 }
 
 void Connection::Drain() {
   draining_ = true;
   IoError ignored;
   socket_.cancel(ignored);
+  progress_.Notify();
 }
 
-void Connection::Close() {
+void Connection::Close(CloseReason reason) {
   if (closed_) return;
   closed_ = true;
+  --environment_.metrics.open;
+  ++environment_.metrics.closed[static_cast<size_t>(reason)];
   Cancel();
+  environment_.relief.Forget(*this);
+  answers_.Close();
+  ChargeAnswers();
+  own_memory_ = {};
+  if (!in_handler_) in_.Discard();
   IoError ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
   socket_.close(ignored);
   progress_.Notify();
 }
 
-// The idle limit is checked when its time has come, not moved with every request.
+std::optional<MonotonicMs> Connection::stalled_since() const {
+  std::optional<MonotonicMs> since;
+  if (waits_to_read_ && frame_bytes_ > 0) since = frame_.stalled_since();
+  if (waits_to_write_) {
+    since = std::min(since.value_or(sending_.stalled_since()), sending_.stalled_since());
+  }
+  return since;
+}
+
+void Connection::ReleaseSpare() {
+  if (waits_to_read_) in_.Compact();
+  answers_.ReleaseSpare();
+  ChargeAnswers();
+}
+
+void Connection::GiveUp(CloseReason reason) {
+  if (closed_) return;
+  if (environment_.log.Allows(ClientLog::Kind::kClosed)) {
+    std::string_view why = reason == CloseReason::kHalfFrame
+                               ? "the rest of a frame did not come in time"
+                               : "it held memory, which is short, and did not go on";
+    environment_.log.Warn(fmt::format("{}: {}; the connection is closed", peer_.address, why));
+  }
+  Close(reason);
+}
+
+// A client that has closed its side shows only when its socket is read, or asked.
+bool Connection::PeerHasLeft() {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  int status = ::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size);
+  return status == 0 && (info.tcpi_state == TCP_CLOSE_WAIT || info.tcpi_state == TCP_CLOSE);
+}
+
+// The timer is armed for the next moment at which something may be over, and not moved when that
+// is put off.
+void Connection::ArmTimer(MonotonicMs deadline) {
+  if (is_armed() && timer_due_ <= deadline) return;
+  timer_due_ = deadline;
+  environment_.shard.timers().Arm(*this, deadline);
+}
+
 void Connection::OnTimer() {
-  MonotonicMs deadline = last_request_ + environment_.limits.idle_ms_max;
-  bool is_idle = answers_.open_slots() == 0 && SteadyNow() >= deadline;
-  if (is_idle) return Close();
-  MonotonicMs next = std::max(deadline, SteadyNow() + 1000);
-  environment_.shard.timers().Arm(*this, next);
+  const ConnectionLimits& limits = environment_.limits;
+  MonotonicMs now = SteadyNow();
+  bool waits_for_frame = waits_to_read_ && frame_bytes_ > 0 && limits.frame_ms_max >= 0;
+  if (waits_for_frame && now >= frame_.deadline()) return GiveUp(CloseReason::kHalfFrame);
+  if (waits_for_frame) ArmTimer(frame_.deadline());
+  if (!HasRoom() && !in_pass_) {
+    MonotonicMs last_answer(now_.value() / kNsInMs);
+    if (now >= last_answer + kLookMs && PeerHasLeft()) return Close(CloseReason::kPeer);
+    ArmTimer(now + kLookMs);
+  }
+  if (waits_for_memory_.has_value()) {
+    if (now >= *waits_for_memory_ + kPatienceMs) return GiveUp(CloseReason::kMemory);
+    ArmTimer(*waits_for_memory_ + kPatienceMs);
+  }
+  if (limits.idle_ms_max < 0) return;
+  MonotonicMs deadline = last_request_ + limits.idle_ms_max;
+  if (answers_.open_slots() == 0 && now >= deadline) return Close(CloseReason::kIdle);
+  ArmTimer(std::max(deadline, now + 1000));
 }
 
 }  // namespace millrace::net

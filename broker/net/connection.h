@@ -3,19 +3,25 @@
 //
 // Threading: the shard it was given to. Lifetime: shared by its coroutine and open answer slots.
 // Limits: a frame larger than `frame_bytes_max` closes the connection before anything is allocated
-// for it; with too many open requests or unsent bytes the socket is not read.
+// for it, and one whose rest does not come in time later. With too many open requests or bytes of
+// answers, and while the memory budget is used up, the socket is not read.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include <boost/asio/ip/tcp.hpp>
 
 #include "broker/net/answer_queue.h"
+#include "broker/net/memory_relief.h"
+#include "broker/net/patience.h"
 #include "broker/net/receive_buffer.h"
+#include "broker/runtime/client_log.h"
 #include "broker/runtime/frame_handler.h"
+#include "broker/runtime/metrics.h"
 #include "broker/runtime/task_group.h"
 #include "broker/runtime/timers.h"
 
@@ -24,8 +30,9 @@ namespace millrace::net {
 struct ConnectionLimits {
   size_t frame_bytes_max = 100 << 20;
   size_t open_requests_max = 1024;
-  size_t unsent_bytes_max = 8 << 20;
-  int64_t idle_ms_max = 600'000;  // negative: never
+  size_t pending_bytes_max = 8 << 20;  // of answers that are not sent
+  int64_t idle_ms_max = 600'000;       // negative: never
+  int64_t frame_ms_max = 60'000;       // negative: never; see patience.h
 };
 
 class Connection final : public AnswerSink,
@@ -36,6 +43,9 @@ class Connection final : public AnswerSink,
   struct Environment {
     Shard& shard;
     BufferPool& buffers;
+    MemoryRelief& relief;
+    Metrics& metrics;
+    ClientLog& log;
     FrameHandler& handler;
     const ConnectionLimits& limits;
   };
@@ -47,33 +57,65 @@ class Connection final : public AnswerSink,
   awaitable<void> Serve();
   // Takes no more requests; Serve ends when the open ones are answered and sent.
   void Drain();
-  void Close();
+  // The first reason counts.
+  void Close(CloseReason reason);
 
   wire::ByteBuffer& BufferFor(uint64_t sequence) override;
   void Fill(uint64_t sequence, std::span<FilePart> files) override;
   void Skip(uint64_t sequence) override;
-  void Abort(std::string_view reason) override;
+  void NoteError(uint64_t sequence, int16_t error_code) override;
+  bool Watch(uint64_t sequence, AnswerWatcher& watcher) override;
+  void Abort(const Fault& fault) override;
+
+  // For MemoryRelief. Since when it has waited for its peer to send the rest of a frame, or to read
+  // answers; none: it does not.
+  std::optional<MonotonicMs> stalled_since() const;
+  // Memory that goes when the connection is closed.
+  size_t held_bytes() const { return in_.capacity() + answers_.memory_bytes(); }
+  void ReleaseSpare();
+  void AnswerWaiting() { answers_.AnswerWaiting(); }
+  void OnMemory() { progress_.Notify(); }
+  // Closes, for a reason that is worth a line in the log.
+  void GiveUp(CloseReason reason);
 
  private:
   void OnTimer() override;
+  void ArmTimer(MonotonicMs deadline);
   awaitable<bool> Receive();
+  awaitable<bool> WaitForBytes();
   awaitable<bool> HandleFrames();
   awaitable<void> WaitForRoom();
+  awaitable<void> WaitForMemory();
   awaitable<void> WaitForAnswers();
   bool HasRoom() const;
+  bool HasMemory() const;
+  bool PeerHasLeft();
+  void WatchFrame();
   void Send();
+  void ChargeAnswers();
   void AfterAnswer();
 
   Environment environment_;
   asio::ip::tcp::socket socket_;
   Peer peer_;
+  MemoryCharge own_memory_;
   ReceiveBuffer in_;
   AnswerQueue answers_;
-  Signal progress_;             // bytes were sent, or the connection was closed
+  size_t answer_memory_ = 0;    // what is charged for answers_
+  Signal progress_;             // bytes were sent, there is memory, or the connection was closed
   wire::ByteBuffer discarded_;  // what is answered after the connection has closed
   MonotonicMs last_request_;
-  bool in_pass_ = false;         // frames are being handled: answers leave together at its end
+  MonotonicNs now_;  // when the last answer was given, or the pass began
+  MonotonicMs timer_due_;
+  std::optional<MonotonicMs> waits_for_memory_;  // since when
+  Patience frame_;           // with the peer, until a frame is whole
+  Patience sending_;         // until all answers are taken
+  size_t frame_bytes_ = 0;   // that had come when `frame_` was last told; 0: not started
+  bool in_pass_ = false;     // frames are being handled: answers leave together at its end
+  bool in_handler_ = false;  // a handler looks into the receive buffer
+  bool waits_to_read_ = false;
   bool waits_to_write_ = false;  // the socket is full
+  bool is_sending_ = false;      // and was when it was last tried
   bool drained_socket_ = false;  // the last receive took all there was
   bool draining_ = false;
   bool closed_ = false;

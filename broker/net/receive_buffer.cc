@@ -19,15 +19,38 @@ BufferPool::Block BufferPool::Take(size_t bytes) {
     free_[size_class].pop_back();
     return block;
   }
-  size_t size = kSmallestBytes << size_class;
+  size_t size = size_class < kClasses ? kSmallestBytes << size_class : bytes;
+  MemoryUse use = size <= kUsualBytes ? MemoryUse::kSmall : MemoryUse::kGrowth;
+  if (!memory_.TryCharge(size, use)) return {};
   return {std::make_unique_for_overwrite<std::byte[]>(size), size};
+}
+
+BufferPool::Block BufferPool::TakeExact(size_t bytes) {
+  memory_.Charge(bytes);
+  return {std::make_unique_for_overwrite<std::byte[]>(bytes), bytes};
 }
 
 void BufferPool::Give(Block block) {
   size_t size_class = ClassOf(block.size);
-  if (size_class >= kClasses) return;
-  if ((free_[size_class].size() + 1) * block.size > kKeptBytesMax) return;
+  bool is_pooled = size_class < kClasses && block.size == kSmallestBytes << size_class &&
+                   (free_[size_class].size() + 1) * block.size <= kKeptBytesMax;
+  if (!is_pooled) return Free(std::move(block));
   free_[size_class].push_back(std::move(block));
+}
+
+void BufferPool::Free(Block block) {
+  block.data.reset();
+  memory_.Release(block.size);
+}
+
+void BufferPool::Trim(size_t usual_blocks) {
+  for (size_t i = 0; i < kClasses; ++i) {
+    size_t kept = i == ClassOf(kUsualBytes) ? usual_blocks : 0;
+    while (free_[i].size() > kept) {
+      Free(std::move(free_[i].back()));
+      free_[i].pop_back();
+    }
+  }
 }
 
 void ReceiveBuffer::Release() {
@@ -35,8 +58,18 @@ void ReceiveBuffer::Release() {
   begin_ = end_ = 0;
 }
 
-void ReceiveBuffer::ReleaseIfEmpty() {
-  if (begin_ == end_) Release();
+void ReceiveBuffer::Settle() {
+  size_t left = end_ - begin_;
+  if (left == 0) return Release();
+  if (left <= kFewBytes && block_.size > BufferPool::kSmallestBytes) {
+    MoveTo(pool_.TakeExact(left));
+  }
+}
+
+void ReceiveBuffer::Compact() {
+  size_t left = end_ - begin_;
+  if (left == 0) return Release();
+  if (left <= block_.size / 2) MoveTo(pool_.TakeExact(left));
 }
 
 void ReceiveBuffer::Consume(size_t count) {
@@ -45,25 +78,34 @@ void ReceiveBuffer::Consume(size_t count) {
   if (begin_ == end_) begin_ = end_ = 0;
 }
 
-void ReceiveBuffer::Replace(size_t bytes) {
-  BufferPool::Block larger = pool_.Take(bytes);
+void ReceiveBuffer::MoveTo(BufferPool::Block block) {
   size_t left = end_ - begin_;
-  if (left > 0) std::memcpy(larger.data.get(), block_.data.get() + begin_, left);
+  if (left > 0) std::memcpy(block.data.get(), block_.data.get() + begin_, left);
   if (block_.data != nullptr) pool_.Give(std::move(block_));
-  block_ = std::move(larger);
+  block_ = std::move(block);
   begin_ = 0;
   end_ = left;
 }
 
+// A large frame gets an ever larger part of what it needs, half of it before the last.
+size_t ReceiveBuffer::wanted_bytes() const {
+  size_t wanted = frame_bytes_ > block_.size ? frame_bytes_ : block_.size * 2;
+  while (wanted / 2 > block_.size) wanted /= 2;
+  return std::max(wanted, BufferPool::kUsualBytes);
+}
+
 std::span<std::byte> ReceiveBuffer::Room() {
-  if (block_.data == nullptr) Replace(kUsualBytes);
   // The rest of the frame must fit behind what is there; a move is cheaper than a second read.
   if (begin_ > 0 && begin_ + frame_bytes_ > block_.size) {
     std::memmove(block_.data.get(), block_.data.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == block_.size) Replace(std::max(block_.size * 2, kUsualBytes));
+  if (end_ == block_.size) {
+    BufferPool::Block larger = pool_.Take(wanted_bytes());
+    if (larger.data == nullptr) return {};
+    MoveTo(std::move(larger));
+  }
   return {block_.data.get() + end_, block_.size - end_};
 }
 

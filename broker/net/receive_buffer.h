@@ -1,7 +1,7 @@
 // Where a connection's bytes arrive: contiguous memory from a pool with size classes.
 //
 // Threading: one shard. A pool must outlive its buffers. Memory is taken as bytes arrive, never
-// because a frame announces that it will be large.
+// because a frame announces that it will be large, and all of it is charged to the shard's memory.
 #pragma once
 
 #include <array>
@@ -10,9 +10,12 @@
 #include <span>
 #include <vector>
 
+#include "broker/runtime/memory_budget.h"
+
 namespace millrace::net {
 
-// Free blocks of one shard, of 16 KiB times a power of two. The block that was given back last is
+// Free blocks of one shard, of 16 KiB times a power of two; blocks beyond the largest class, and
+// tiny ones, are of the size that was asked for and not kept. The block that was given back last is
 // given out first, for it is still in the processor's cache.
 class BufferPool {
  public:
@@ -22,16 +25,29 @@ class BufferPool {
   };
 
   static constexpr size_t kSmallestBytes = 16 << 10;
+  static constexpr size_t kUsualBytes = 256 << 10;  // what a connection receives into
 
+  explicit BufferPool(ShardMemory& memory) : memory_(memory) {}
+  ~BufferPool() { Trim(0); }
+
+  // Without data: the budget is used up. Blocks beyond the usual size leave a share to the others.
   Block Take(size_t bytes);
+  // A block of exactly that size, whatever the budget says: for what takes the place of a larger
+  // one.
+  Block TakeExact(size_t bytes);
   void Give(Block block);
+  // Frees what is not in use, but for so many blocks of the usual size.
+  void Trim(size_t usual_blocks);
+  ShardMemory& memory() { return memory_; }
 
  private:
-  static constexpr size_t kClasses = 8;             // 16 KiB ... 2 MiB; larger blocks are not kept
+  static constexpr size_t kClasses = 8;             // 16 KiB ... 2 MiB
   static constexpr size_t kKeptBytesMax = 8 << 20;  // per class
 
   static size_t ClassOf(size_t bytes);
+  void Free(Block block);
 
+  ShardMemory& memory_;
   std::array<std::vector<Block>, kClasses> free_;
 };
 
@@ -42,8 +58,8 @@ class ReceiveBuffer {
   ReceiveBuffer(const ReceiveBuffer&) = delete;
   ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
 
-  // Free space to receive into, never empty. Takes a block, moves what is left to the front, or
-  // takes a larger block, as needed.
+  // Free space to receive into. Takes a block, moves what is left to the front, or takes a larger
+  // block, as needed. Empty: there is no memory for that at present.
   std::span<std::byte> Room();
   void Received(size_t count) { end_ += count; }
   // What has arrived and was not consumed.
@@ -51,15 +67,23 @@ class ReceiveBuffer {
   void Consume(size_t count);
   // The size of the frame whose first bytes are in unread(), so that Room is of the right class.
   void ExpectFrame(size_t bytes) { frame_bytes_ = bytes; }
-  // Gives the block back if nothing is unread.
-  void ReleaseIfEmpty();
+  // Before a wait for the peer: gives the block back if nothing is unread, and moves a few bytes
+  // out of a large one.
+  void Settle();
+  // Moves what is unread into a block of its size, where that saves half.
+  void Compact();
+  // Forgets what is unread.
+  void Discard() { Release(); }
   size_t capacity() const { return block_.size; }
+  // The block that Room asks for next.
+  size_t wanted_bytes() const;
 
  private:
-  static constexpr size_t kUsualBytes = 256 << 10;
+  // What is cheaper to move than to keep a block for.
+  static constexpr size_t kFewBytes = 4 << 10;
 
   void Release();
-  void Replace(size_t bytes);
+  void MoveTo(BufferPool::Block block);
 
   BufferPool& pool_;
   BufferPool::Block block_;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -28,14 +29,44 @@ struct FilePart {
   std::shared_ptr<const void> keep_open;
 };
 
+// Why a connection is closed after a fault of its client.
+enum class AbortKind {
+  kTooLarge,     // a frame beyond the limit
+  kMalformed,    // what cannot be parsed
+  kUnsupported,  // an API or a version that is not known
+  kRefused,      // a request that is refused and has no answer to say so: acks=0
+  kDropped,      // a request that was dropped unanswered
+};
+
+struct Fault {
+  AbortKind kind;
+  std::string_view what;
+  std::optional<std::string_view> client_id = std::nullopt;
+};
+
+// Told about the connection of a request that waits. Both calls come on the connection's shard, at
+// any time until the slot is filled, and must not fill it before they return.
+class AnswerWatcher {
+ public:
+  virtual ~AnswerWatcher() = default;
+  // Nobody will read the answer.
+  virtual void OnClosed() = 0;
+  // Who can answer with less, should do so.
+  virtual void OnMemoryShort() = 0;
+};
+
 class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
   virtual wire::ByteBuffer& BufferFor(uint64_t sequence) = 0;
   virtual void Fill(uint64_t sequence, std::span<FilePart> files) = 0;
   virtual void Skip(uint64_t sequence) = 0;
-  // Closes the connection after a fault of the client; `reason` goes to the log.
-  virtual void Abort(std::string_view reason) = 0;
+  // Counts an answer with this error code.
+  virtual void NoteError(uint64_t sequence, int16_t error_code) = 0;
+  // `watcher` lives until the slot is filled. False: closed already, it will be told nothing.
+  virtual bool Watch(uint64_t sequence, AnswerWatcher& watcher) = 0;
+  // Closes the connection after a fault of the client, which goes to the log.
+  virtual void Abort(const Fault& fault) = 0;
 };
 
 class AnswerSlot {
@@ -50,7 +81,9 @@ class AnswerSlot {
     return *this;
   }
   ~AnswerSlot() {
-    if (sink_ != nullptr) sink_->Abort("a request was dropped without an answer");
+    if (sink_ != nullptr) {
+      sink_->Abort({AbortKind::kDropped, "a request was dropped without an answer"});
+    }
   }
 
   bool is_open() const { return sink_ != nullptr; }
@@ -59,7 +92,10 @@ class AnswerSlot {
     std::exchange(sink_, nullptr)->Fill(sequence_, files);
   }
   void Skip() { std::exchange(sink_, nullptr)->Skip(sequence_); }
-  void Abort(std::string_view reason) { std::exchange(sink_, nullptr)->Abort(reason); }
+  void NoteError(int16_t error_code) { sink_->NoteError(sequence_, error_code); }
+  // False: the connection is closed.
+  bool Watch(AnswerWatcher& watcher) { return sink_->Watch(sequence_, watcher); }
+  void Abort(const Fault& fault) { std::exchange(sink_, nullptr)->Abort(fault); }
 
  private:
   std::shared_ptr<AnswerSink> sink_;

@@ -10,7 +10,11 @@ namespace millrace {
 // Milliseconds of a clock that never goes back; comparable within one process only.
 using MonotonicMs = StrongCount<struct MonotonicMsTag, int64_t>;
 
+// The same clock, for durations.
+using MonotonicNs = StrongCount<struct MonotonicNsTag, int64_t>;
+
 TimestampMs WallNow();
 MonotonicMs SteadyNow();
+MonotonicNs SteadyNowNs();
 
 }  // namespace millrace

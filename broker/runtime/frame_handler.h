@@ -14,6 +14,7 @@ namespace millrace {
 // The other end of a connection, for log lines and limits.
 struct Peer {
   std::string address;  // host:port
+  std::string host;
   bool is_loopback = false;
   uint16_t local_port = 0;
 };

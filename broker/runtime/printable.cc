@@ -9,7 +9,7 @@ std::string Printable(std::string_view text) {
   std::string safe;
   for (char c : text.substr(0, kBytesMax)) {
     auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) {
+    if (byte >= 0x20 && byte < 0x7f && c != '\'' && c != '\\') {
       safe += c;
     } else {
       safe += fmt::format("\\x{:02x}", byte);

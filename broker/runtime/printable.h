@@ -7,7 +7,8 @@
 
 namespace millrace {
 
-// Bytes that are not printable ASCII become \xNN; what is longer than 256 bytes is cut.
+// Bytes that are not printable ASCII, and ' and \, become \xNN, so that quoted text ends where its
+// quotes say; what is longer than 256 bytes is cut.
 std::string Printable(std::string_view text);
 
 }  // namespace millrace

@@ -67,14 +67,17 @@ class FrameWriter {
   size_t start_;
 };
 
-// Appends the message. The records that are not in the buffer are the splices.
+// Appends the message. The records that are not in the buffer are the splices. `first_error` is
+// given the first error code in it that is not kNone.
 // Precondition: Message::kInfo.Knows(version).
 template <class Message>
-std::vector<Splice> EncodeMessage(ByteBuffer& buffer, const Message& message, int16_t version) {
+std::vector<Splice> EncodeMessage(ByteBuffer& buffer, const Message& message, int16_t version,
+                                  ErrorCode* first_error = nullptr) {
   INVARIANT(Message::kInfo.Knows(version));
   Writer writer(buffer, version, Message::kInfo.IsFlexible(version));
   // Describe serves for reading too and so takes a mutable message; a Writer changes nothing.
   Describe(writer, const_cast<Message&>(message));
+  if (first_error != nullptr) *first_error = writer.first_error();
   return writer.TakeSplices();
 }
 
@@ -84,10 +87,11 @@ void EncodeHeader(ByteBuffer& buffer, ResponseHeader header, int16_t header_vers
 // Appends a whole frame. The positions of the splices count from the start of the buffer.
 template <class Response>
 std::vector<Splice> EncodeResponse(ByteBuffer& buffer, ResponseHeader header,
-                                   const Response& response, int16_t version) {
+                                   const Response& response, int16_t version,
+                                   ErrorCode* first_error = nullptr) {
   FrameWriter frame(buffer);
   EncodeHeader(buffer, header, ResponseHeaderVersion(Response::kInfo, version));
-  std::vector<Splice> splices = EncodeMessage(buffer, response, version);
+  std::vector<Splice> splices = EncodeMessage(buffer, response, version, first_error);
   frame.Finish(splices);
   return splices;
 }

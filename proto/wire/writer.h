@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "proto/error_code.h"
 #include "proto/wire/buffer.h"
 #include "proto/wire/codec.h"
 
@@ -40,6 +41,8 @@ class Writer {
   bool Before(int16_t version) const { return version_ < version; }
   const std::vector<Splice>& splices() const { return splices_; }
   std::vector<Splice> TakeSplices() { return std::move(splices_); }
+  // The first error code that was written and is one; kNone: none was.
+  ErrorCode first_error() const { return first_error_; }
 
   void Field(const bool& value) { Field(static_cast<int8_t>(value ? 1 : 0)); }
   template <WireInteger T>
@@ -55,6 +58,11 @@ class Writer {
   template <WireId T>
   void Field(const T& id) {
     Field(id.value());
+  }
+  // Error codes are noted, so that answers can be counted by them.
+  void Field(const ErrorCode& code) {
+    if (code != ErrorCode::kNone && first_error_ == ErrorCode::kNone) first_error_ = code;
+    Field(static_cast<int16_t>(code));
   }
   void Field(const TopicId& id) { buffer_->Append(id.bytes); }
   void Field(const std::string_view& text) { Field(std::optional(text)); }
@@ -136,6 +144,7 @@ class Writer {
   ByteBuffer* buffer_;
   int16_t version_;
   bool flexible_;
+  ErrorCode first_error_ = ErrorCode::kNone;
   std::vector<Splice> splices_;
 };
 

@@ -86,7 +86,7 @@ void Fill(AnswerQueue& queue, uint64_t sequence, std::string_view text,
 TEST_CASE("answer queue: nothing is sent while the first answer is missing") {
   SocketPair sockets;
   AnswerQueue queue;
-  uint64_t a = queue.Open(), b = queue.Open();
+  uint64_t a = queue.Open({}), b = queue.Open({});
   Fill(queue, b, "B");
   CHECK(queue.Send(sockets.writer()) == Result::kDone);
   CHECK(sockets.Read().empty());
@@ -103,7 +103,7 @@ TEST_CASE("answer queue: a skipped request leaves no trace, first, last or betwe
   SocketPair sockets;
   AnswerQueue queue;
   std::vector<uint64_t> slots;
-  for (int i = 0; i < 5; ++i) slots.push_back(queue.Open());
+  for (int i = 0; i < 5; ++i) slots.push_back(queue.Open({}));
   queue.Skip(slots[2]);
   Fill(queue, slots[3], "3");
   queue.Skip(slots[0]);
@@ -118,7 +118,7 @@ TEST_CASE("answer queue: parts of files come where they belong") {
   SocketPair sockets;
   AnswerQueue queue;
   auto file = FileOf("0123456789");
-  uint64_t a = queue.Open(), b = queue.Open(), c = queue.Open();
+  uint64_t a = queue.Open({}), b = queue.Open({}), c = queue.Open({});
   Fill(queue, b, "[]", {Part(file, 1, 0, 3), Part(file, 1, 7, 2), Part(file, 2, 5, 1)});
   Fill(queue, a, "<>", {Part(file, 0, 9, 1), Part(file, 1, 4, 2)});
   Fill(queue, c, "end");
@@ -133,7 +133,7 @@ TEST_CASE("answer queue: a file is let go when its part is sent") {
   AnswerQueue queue;
   auto file = FileOf("abc");
   std::weak_ptr<std::FILE> watched = file;
-  Fill(queue, queue.Open(), "", {Part(file, 0, 0, 3)});
+  Fill(queue, queue.Open({}), "", {Part(file, 0, 0, 3)});
   file.reset();
   CHECK_FALSE(watched.expired());
   CHECK(queue.Send(sockets.writer()) == Result::kDone);
@@ -145,13 +145,13 @@ TEST_CASE("answer queue: a file shorter than announced, or a peer that is gone, 
   AnswerQueue queue;
   SECTION("short file") {
     SocketPair sockets;
-    Fill(queue, queue.Open(), "x", {Part(FileOf("abc"), 1, 0, 4)});
+    Fill(queue, queue.Open({}), "x", {Part(FileOf("abc"), 1, 0, 4)});
     CHECK(queue.Send(sockets.writer()) == Result::kFailed);
   }
   SECTION("no reader") {
     SocketPair sockets;
     sockets.CloseReader();
-    Fill(queue, queue.Open(), "x");
+    Fill(queue, queue.Open({}), "x");
     CHECK(queue.Send(sockets.writer()) == Result::kFailed);
   }
 }
@@ -168,7 +168,7 @@ TEST_CASE("answer queue: a full socket blocks, and sending goes on where it stop
   std::string expected, received;
   bool was_blocked = false;
   for (int round = 0; round < 60; ++round) {
-    uint64_t slot = queue.Open();
+    uint64_t slot = queue.Open({});
     std::string head = fmt::format("<{}:", round) + std::string(random() % 9000, '#');
     size_t offset = random() % 200'000, size = 1 + random() % 90'000;
     std::vector<FilePart> parts;
@@ -194,17 +194,61 @@ TEST_CASE("answer queue: what was sent takes no memory, though more is always le
   std::string answer(16'000, 'x');
   size_t capacity = 0;
   for (int round = 0; round < 1000; ++round) {
-    uint64_t slot = queue.Open();
+    uint64_t slot = queue.Open({});
     Fill(queue, slot, answer);
     while (queue.Send(sockets.writer()) == Result::kBlocked && queue.unsent_bytes() > 64'000) {
       sockets.Read(8'000);
     }
     REQUIRE(queue.unsent_bytes() <= 64'000 + answer.size());
-    slot = queue.Open();
+    slot = queue.Open({});
     capacity = std::max(capacity, queue.BufferFor(slot).capacity());
     queue.Skip(slot);
   }
   CHECK(capacity <= size_t{1} << 20);
+}
+
+struct Waiting final : AnswerWatcher {
+  void OnClosed() override { ++closed; }
+  void OnMemoryShort() override { ++hurried; }
+  int closed = 0;
+  int hurried = 0;
+};
+
+TEST_CASE("answer queue: answers behind one that waits count as pending, and as memory") {
+  AnswerQueue queue;
+  CHECK(queue.memory_bytes() == 0);
+  uint64_t waits = queue.Open({}), ready = queue.Open({});
+  Fill(queue, ready, std::string(100'000, 'r'));
+  CHECK(queue.unsent_bytes() == 0);
+  CHECK(queue.pending_bytes() == 100'000);
+  CHECK(queue.memory_bytes() >= 100'000);
+  Fill(queue, waits, "w");
+  CHECK(queue.unsent_bytes() == 100'001);
+  CHECK(queue.pending_bytes() == 100'001);
+  SocketPair pair(1 << 20);
+  CHECK(queue.Send(pair.writer()) == Result::kDone);
+  CHECK(queue.pending_bytes() == 0);
+  queue.ReleaseSpare();
+  CHECK(queue.memory_bytes() == 0);
+}
+
+TEST_CASE("answer queue: who waits is told of short memory and of the end, until it has answered") {
+  AnswerQueue queue;
+  Waiting first, second;
+  uint64_t one = queue.Open({}), two = queue.Open({});
+  queue.Watch(one, first);
+  queue.Watch(two, second);
+  queue.AnswerWaiting();
+  CHECK(first.hurried == 1);
+  CHECK(second.hurried == 1);
+  Fill(queue, two, "2");
+  queue.AnswerWaiting();
+  CHECK(first.hurried == 2);
+  CHECK(second.hurried == 1);
+  queue.Close();
+  CHECK(first.closed == 1);
+  CHECK(second.closed == 0);
+  CHECK(queue.memory_bytes() == 0);
 }
 
 }  // namespace

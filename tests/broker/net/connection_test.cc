@@ -238,5 +238,92 @@ TEST_CASE("connection: clients that go while they wait leave the broker well") {
   CHECK(IsWell(broker.Connect()));
 }
 
+TEST_CASE("connection: an address has no more than max.connections.per.ip") {
+  TestBroker broker(GENERATE(1, 4), {{"max.connections.per.ip", "1000"},
+                                     {"max.connections.per.ip.overrides", "127.0.0.1:2,::1:7"}});
+  TestClient first = broker.Connect();
+  REQUIRE(first.Call(wire::MetadataRequest{}, 12)->brokers.size() == 1);
+  {
+    TestClient second = broker.Connect();
+    REQUIRE(second.Call(wire::MetadataRequest{}, 12)->brokers.size() == 1);
+    CHECK(broker.Connect().IsClosedByBroker());
+  }
+  for (bool is_served = false; !is_served;) {
+    TestClient next = broker.Connect();
+    wire::ByteBuffer buffer;
+    next.EncodeTo(buffer, wire::MetadataRequest{}, 12);
+    is_served = next.TrySendRaw(buffer.bytes()) == buffer.size() && next.ReceiveFrame().has_value();
+  }
+}
+
+TEST_CASE("connection: one that leaves a frame half sent is closed, one between frames is not") {
+  TestBroker broker(GENERATE(1, 4), {{"connections.max.frame.ms", "20"}});
+  TestClient idle = broker.Connect();
+  REQUIRE(IsWell(broker.Connect()));
+  for (size_t sent : {1, 4, 10, 6000}) {
+    TestClient client = broker.Connect();
+    std::vector<std::byte> bytes = LengthPrefix(1'000'000);
+    bytes.resize(sent);
+    client.SendRaw(bytes);
+    CHECK(client.IsClosedByBroker());
+  }
+  CHECK(IsWell(std::move(idle)));
+}
+
+// Half frames for four times the budget: some are given up, and everybody else is served.
+TEST_CASE("connection: frames that nobody finishes do not keep others from being served") {
+  TestBroker broker(GENERATE(1, 4), {{"memory.budget.bytes", "67108864"}});
+  TestClient healthy = broker.Connect();
+  CreateTopic(healthy, "t");
+  std::vector<TestClient> rude;
+  std::vector<std::byte> half = LengthPrefix(2 << 20);
+  half.resize(1 << 20);
+  for (int i = 0; i < 256; ++i) {
+    rude.push_back(broker.Connect());
+    // What the broker does not take stays in the socket's buffer, or fails with it.
+    rude.back().TrySendRaw(half);
+    if (i % 16 == 0) {
+      REQUIRE(Produce(healthy, "t", 0, LargeBatch(900'000)).error_code == ErrorCode::kNone);
+    }
+  }
+  CHECK(ReadAll(healthy, "t", 0).size() == 16);
+  CHECK(broker.broker().memory_budget().used() <= broker.broker().memory_budget().limit());
+}
+
+TEST_CASE("connection: a frame of the largest size that the budget allows comes through") {
+  TestBroker broker(1, {{"memory.budget.bytes", "67108864"}, {"message.max.bytes", "40000000"}});
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t");
+  CHECK(Produce(client, "t", 0, LargeBatch(25'000'000)).error_code == ErrorCode::kNone);
+  TestClient other = broker.Connect();
+  other.SendRaw(LengthPrefix((24 << 20) + 1));
+  CHECK(other.IsClosedByBroker());
+}
+
+TEST_CASE("connection: what a client that leaves was waiting for takes no memory any more") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t");
+  // The first of two requests is answered: then both were taken, and the second waits.
+  auto wait_for_records = [&](TestClient& waiting) {
+    FetchCall call;
+    call.Add("t", 0, 0).request().max_wait_ms = kHourMs;
+    waiting.Send(wire::ApiVersionsRequest{"a", "1"}, 3);
+    for (int i = 0; i < 100; ++i) waiting.Send(call.request(), kFetchVersion);
+    waiting.Receive<wire::ApiVersionsRequest>(3);
+  };
+  const MemoryBudget& budget = broker.broker().memory_budget();
+  {
+    std::vector<TestClient> leavers;
+    for (int i = 0; i < 100; ++i) wait_for_records(leavers.emplace_back(broker.Connect()));
+    CHECK(budget.used() > 100 * 100 * 4096);
+  }
+  int64_t tries = 0;
+  for (; budget.used() > 100 * 4096 * 10 && tries < 100'000; ++tries) {
+    REQUIRE(IsWell(broker.Connect()));
+  }
+  CHECK(tries < 100'000);
+}
+
 }  // namespace
 }  // namespace millrace::test

@@ -28,7 +28,9 @@ std::string Unread(ReceiveBuffer& buffer) {
 }
 
 TEST_CASE("receive buffer: an announced frame takes no memory, bytes that arrive do") {
-  BufferPool pool;
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
   ReceiveBuffer buffer(pool);
   CHECK(buffer.capacity() == 0);
   buffer.Room();
@@ -44,21 +46,25 @@ TEST_CASE("receive buffer: an announced frame takes no memory, bytes that arrive
 }
 
 TEST_CASE("receive buffer: it gives its memory back only when all is consumed") {
-  BufferPool pool;
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
   ReceiveBuffer buffer(pool);
   Put(buffer, "abc");
   buffer.Consume(2);
-  buffer.ReleaseIfEmpty();
+  buffer.Settle();
   CHECK(Unread(buffer) == "c");
   buffer.Consume(1);
-  buffer.ReleaseIfEmpty();
+  buffer.Settle();
   CHECK(buffer.capacity() == 0);
   Put(buffer, "d");
   CHECK(Unread(buffer) == "d");
 }
 
 TEST_CASE("receive buffer: the rest of a frame that fits makes no larger block") {
-  BufferPool pool;
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
   ReceiveBuffer buffer(pool);
   buffer.Room();
   size_t usual = buffer.capacity();
@@ -74,7 +80,9 @@ TEST_CASE("receive buffer: no byte is lost or changed, however they come and go"
   uint64_t seed = std::random_device()();
   INFO("seed " << seed);
   std::mt19937_64 random(seed);
-  BufferPool pool;
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
   ReceiveBuffer buffer(pool);
   std::string expected;
   for (int step = 0; step < 300; ++step) {
@@ -86,13 +94,15 @@ TEST_CASE("receive buffer: no byte is lost or changed, however they come and go"
     buffer.Consume(count);
     expected.erase(0, count);
     if (random() % 2 == 0) buffer.ExpectFrame(random() % 200'000);
-    if (random() % 3 == 0) buffer.ReleaseIfEmpty();
+    if (random() % 3 == 0) buffer.Settle();
   }
   CHECK(Unread(buffer) == expected);
 }
 
 TEST_CASE("buffer pool: blocks are large enough and come back") {
-  BufferPool pool;
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
   for (size_t bytes : {size_t{1}, size_t{16 << 10}, size_t{(16 << 10) + 1}, size_t{5 << 20}}) {
     CHECK(pool.Take(bytes).size >= bytes);
   }
@@ -100,6 +110,60 @@ TEST_CASE("buffer pool: blocks are large enough and come back") {
   std::byte* data = block.data.get();
   pool.Give(std::move(block));
   CHECK(pool.Take(100'000).data.get() == data);
+}
+
+TEST_CASE("receive buffer: a few bytes that wait for more take little memory, and are not lost") {
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
+  ReceiveBuffer buffer(pool);
+  Put(buffer, "consumed1234");
+  buffer.Consume(8);
+  buffer.Settle();
+  CHECK(Unread(buffer) == "1234");
+  CHECK(buffer.capacity() == 4);
+  Put(buffer, "5");
+  CHECK(Unread(buffer) == "12345");
+  buffer.Settle();
+  pool.Trim(0);
+  CHECK(memory.held_bytes() == 5);
+}
+
+TEST_CASE("receive buffer: when the budget is used up there is no room, and later there is") {
+  MemoryBudget budget(2 << 20);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
+  ReceiveBuffer first(pool), second(pool);
+  Put(first, std::string(256 << 10, 'a'));
+  memory.Charge(1700 << 10);
+  CHECK(first.Room().empty());
+  CHECK(second.Room().empty());
+  CHECK(Unread(first).size() == 256 << 10);
+  memory.Release(300 << 10);
+  CHECK_FALSE(second.Room().empty());
+  memory.Release(1400 << 10);
+  CHECK_FALSE(first.Room().empty());
+  CHECK(Unread(first).size() == 256 << 10);
+}
+
+TEST_CASE("receive buffer: all that it and its pool take is charged, and given back") {
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  {
+    BufferPool pool(memory);
+    ReceiveBuffer large(pool), usual(pool);
+    large.ExpectFrame(5 << 20);
+    Put(large, std::string(5 << 20, 'a'));
+    CHECK(large.capacity() == 5 << 20);
+    Put(usual, "b");
+    CHECK(memory.held_bytes() >= (5 << 20) + (256 << 10));
+    large.Consume(5 << 20);
+    large.Settle();
+    usual.Compact();
+    pool.Trim(1);
+    CHECK(memory.held_bytes() == (256 << 10) + 1);
+  }
+  CHECK(memory.held_bytes() == 0);
 }
 
 }  // namespace

@@ -1,0 +1,180 @@
+#include "broker/app/metrics_report.h"
+
+#include <sstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <prometheus/client_metric.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/metric_type.h>
+#include <prometheus/text_serializer.h>
+
+#include "broker/api/router.h"
+#include "proto/error_code.h"
+
+namespace millrace {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr std::array<std::string_view, kCloseReasons> kCloseNames = {
+    "peer",        "idle",    "half_frame", "too_large", "malformed",
+    "unsupported", "refused", "memory",     "stopping"};
+constexpr std::array<std::string_view, kRefuseReasons> kRefuseNames = {
+    "max_connections", "max_connections_per_ip", "memory"};
+constexpr double kNsInSecond = 1e9;
+
+class Families {
+ public:
+  void Gauge(const char* name, const char* help, double value) {
+    ClientMetric metric;
+    metric.gauge.value = value;
+    Begin(name, help, MetricType::Gauge).metric.push_back(std::move(metric));
+  }
+  void Counter(const char* name, const char* help, double value) {
+    Begin(name, help, MetricType::Counter);
+    AddCount({}, value);
+  }
+  MetricFamily& Begin(const char* name, const char* help, MetricType type) {
+    MetricFamily family;
+    family.name = name;
+    family.help = help;
+    family.type = type;
+    families_.push_back(std::move(family));
+    return families_.back();
+  }
+  // To the family that was begun last.
+  void AddCount(std::vector<ClientMetric::Label> labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.counter.value = value;
+    families_.back().metric.push_back(std::move(metric));
+  }
+  void AddLatency(std::string_view api, const LatencyHistogram& latency);
+  const std::vector<MetricFamily>& all() const { return families_; }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+void Families::AddLatency(std::string_view api, const LatencyHistogram& latency) {
+  ClientMetric metric;
+  metric.label = {{"api", std::string(api)}};
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < LatencyHistogram::kBuckets; ++i) {
+    cumulative += latency.counts[i];
+    auto bound = static_cast<double>(uint64_t{1} << (LatencyHistogram::kFirstBits + i));
+    metric.histogram.bucket.push_back({cumulative, bound / kNsInSecond});
+  }
+  metric.histogram.sample_count = cumulative + latency.counts[LatencyHistogram::kBuckets];
+  metric.histogram.sample_sum = static_cast<double>(latency.sum_ns) / kNsInSecond;
+  families_.back().metric.push_back(std::move(metric));
+}
+
+// What the router knows has its name; the rest is one.
+std::string NameOf(size_t index) {
+  for (const api::Api& api : api::Apis()) {
+    if (static_cast<size_t>(api.key) == index) return std::string(wire::ApiName(api.key));
+  }
+  return "unknown";
+}
+
+using ApiCounts = std::vector<std::pair<std::string, ApiMetrics>>;
+
+ApiCounts NamedApis(const Metrics& metrics) {
+  ApiCounts named;
+  for (const api::Api& api : api::Apis()) {
+    auto index = static_cast<size_t>(api.key);
+    if (index < Metrics::kApis) named.emplace_back(NameOf(index), metrics.apis[index]);
+  }
+  ApiMetrics unknown;
+  for (size_t i = 0; i < Metrics::kApis; ++i) {
+    if (NameOf(i) != "unknown") continue;
+    unknown.requests += metrics.apis[i].requests;
+    unknown.request_bytes += metrics.apis[i].request_bytes;
+  }
+  named.emplace_back("unknown", unknown);
+  return named;
+}
+
+void AddApis(const Metrics& metrics, Families& families) {
+  ApiCounts apis = NamedApis(metrics);
+  families.Begin("millrace_requests_total", "Requests that arrived whole.", MetricType::Counter);
+  for (auto& [name, api] : apis) {
+    families.AddCount({{"api", name}}, static_cast<double>(api.requests));
+  }
+  families.Begin("millrace_request_bytes_total", "Their bytes, with the length before them.",
+                 MetricType::Counter);
+  for (auto& [name, api] : apis) {
+    families.AddCount({{"api", name}}, static_cast<double>(api.request_bytes));
+  }
+  families.Begin("millrace_response_bytes_total", "Bytes of the answers.", MetricType::Counter);
+  for (auto& [name, api] : apis) {
+    families.AddCount({{"api", name}}, static_cast<double>(api.response_bytes));
+  }
+  families.Begin("millrace_request_errors_total",
+                 "Answers with an error code, by the first that is not NONE.", MetricType::Counter);
+  for (const auto& [key, count] : metrics.errors) {
+    auto code = static_cast<ErrorCode>(key.second);
+    families.AddCount({{"api", NameOf(key.first)}, {"error", std::string(ErrorName(code))}},
+                      static_cast<double>(count));
+  }
+  families.Begin("millrace_request_duration_seconds",
+                 "From the whole request to its answer, waiting included.", MetricType::Histogram);
+  for (auto& [name, api] : apis) {
+    if (api.requests > 0 && name != "unknown") families.AddLatency(name, api.latency);
+  }
+}
+
+void AddConnections(const Metrics& metrics, Families& families) {
+  families.Gauge("millrace_connections", "Connections that are open.",
+                 static_cast<double>(metrics.open));
+  families.Counter("millrace_connections_accepted_total", "Connections that were taken.",
+                   static_cast<double>(metrics.accepted));
+  families.Begin("millrace_connections_closed_total", "Connections that ended, by the reason.",
+                 MetricType::Counter);
+  for (size_t i = 0; i < kCloseReasons; ++i) {
+    families.AddCount({{"reason", std::string(kCloseNames[i])}},
+                      static_cast<double>(metrics.closed[i]));
+  }
+  families.Begin("millrace_connections_refused_total", "Connections beyond a limit, by the limit.",
+                 MetricType::Counter);
+  for (size_t i = 0; i < kRefuseReasons; ++i) {
+    families.AddCount({{"reason", std::string(kRefuseNames[i])}},
+                      static_cast<double>(metrics.refused[i]));
+  }
+}
+
+}  // namespace
+
+std::string FormatMetrics(const MetricsReport& report) {
+  Families families;
+  AddApis(report.metrics, families);
+  AddConnections(report.metrics, families);
+  families.Gauge("millrace_memory_used_bytes",
+                 "What requests and answers in flight take of memory.budget.bytes.",
+                 static_cast<double>(report.memory_used_bytes));
+  families.Gauge("millrace_memory_limit_bytes", "memory.budget.bytes.",
+                 static_cast<double>(report.memory_limit_bytes));
+  families.Counter("millrace_log_lines_left_out_total",
+                   "Lines about clients that were not logged, for there were too many.",
+                   static_cast<double>(report.log_lines_left_out));
+  families.Gauge("millrace_topics", "Topics.", static_cast<double>(report.topics));
+  families.Gauge("millrace_partitions", "Partitions that are hosted here.",
+                 static_cast<double>(report.partitions));
+  families.Gauge("millrace_log_bytes", "Bytes of the logs of all partitions.",
+                 static_cast<double>(report.log_bytes));
+  families.Gauge("process_resident_memory_bytes", "Resident memory.",
+                 static_cast<double>(report.resident_bytes));
+  families.Counter("process_cpu_seconds_total", "Processor time, user and system.",
+                   report.cpu_seconds);
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, families.all());
+  return std::move(text).str();
+}
+
+}  // namespace millrace

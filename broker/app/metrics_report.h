@@ -1,0 +1,30 @@
+// What /metrics says: the broker's counters in Prometheus' text format. The list with its meanings
+// is in docs/operations.md.
+//
+// Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "broker/runtime/metrics.h"
+
+namespace millrace {
+
+struct MetricsReport {
+  Metrics metrics;
+  int64_t memory_used_bytes = 0;
+  int64_t memory_limit_bytes = 0;
+  uint64_t log_lines_left_out = 0;
+  int64_t topics = 0;
+  int64_t partitions = 0;
+  int64_t log_bytes = 0;
+  int64_t resident_bytes = 0;
+  double cpu_seconds = 0;
+};
+
+inline constexpr const char* kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+std::string FormatMetrics(const MetricsReport& report);
+
+}  // namespace millrace

@@ -1,0 +1,137 @@
+#include "broker/net/memory_relief.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/net/connection.h"
+
+namespace millrace::net {
+
+namespace {
+
+constexpr int64_t kLookMs = 20;
+constexpr int64_t kIdleLookMs = 200;  // when nobody waits
+constexpr int64_t kGraceMs = 500;
+constexpr int64_t kShortGraceMs = 100;  // when even the last quarter is used up
+constexpr int64_t kReturnMs = 1000;
+// Looks in vain until frames that wait for memory are taken from: two seconds, in which every other
+// shard has closed who stalls.
+constexpr int kFruitlessRoundsMax = 100;
+constexpr size_t kMuchBytes = 16 << 10;
+
+}  // namespace
+
+void MemoryRelief::Start() {
+  if (!is_armed()) shard_.timers().Arm(*this, SteadyNow() + kLookMs);
+}
+
+void MemoryRelief::Await(Connection& connection, size_t bytes) {
+  if (waiters_.empty()) Cancel();  // it may be set for later
+  Start();
+  for (Waiter& waiter : waiters_) {
+    if (waiter.connection != &connection) continue;
+    waiter.bytes = bytes;
+    waiter.is_told = false;
+    return;
+  }
+  waiters_.push_back({&connection, bytes, false});
+}
+
+void MemoryRelief::Forget(Connection& connection) {
+  std::erase_if(waiters_, [&](const Waiter& one) { return one.connection == &connection; });
+}
+
+bool MemoryRelief::HasEnough(size_t bytes) const { return buffers_.memory().HasShared(bytes); }
+
+bool MemoryRelief::FreeSpare(size_t bytes) {
+  buffers_.Trim(1);
+  if (HasEnough(bytes)) return true;
+  for (Connection* connection : open_) connection->ReleaseSpare();
+  return HasEnough(bytes);
+}
+
+bool MemoryRelief::CloseStalled(size_t bytes, MonotonicMs before) {
+  std::vector<std::pair<MonotonicMs, Connection*>> stalled;
+  for (Connection* connection : open_) {
+    auto since = connection->stalled_since();
+    if (since.has_value() && *since <= before) stalled.emplace_back(*since, connection);
+  }
+  std::sort(stalled.begin(), stalled.end());
+  for (auto& [since, connection] : stalled) {
+    if (HasEnough(bytes)) return true;
+    connection->GiveUp(CloseReason::kMemory);
+    buffers_.Trim(1);
+  }
+  return HasEnough(bytes);
+}
+
+void MemoryRelief::AnswerWaiting() {
+  // An answer may close its connection, which then leaves the set.
+  std::vector<Connection*> open(open_.begin(), open_.end());
+  for (Connection* connection : open) connection->AnswerWaiting();
+}
+
+void MemoryRelief::Free(size_t bytes) {
+  MonotonicMs now = SteadyNow();
+  if (FreeSpare(bytes)) return;
+  if (!CloseStalled(bytes, now - kGraceMs)) {
+    AnswerWaiting();
+    if (buffers_.memory().is_exhausted()) CloseStalled(bytes, now - kShortGraceMs);
+  }
+  if (now < last_return_ + kReturnMs) return;
+  last_return_ = now;
+  ReturnFreeMemory();
+}
+
+// What those who have waited longest need, but no more than a part of what there is.
+size_t MemoryRelief::WantedBytes() const {
+  if (waiters_.empty()) return 0;
+  auto part = static_cast<size_t>(buffers_.memory().budget().shared_limit() / 8);
+  size_t sum = 0;
+  for (const Waiter& waiter : waiters_) {
+    if (sum >= part) break;
+    sum += waiter.bytes;
+  }
+  return std::max(std::min(sum, part), waiters_.front().bytes);
+}
+
+// Where whoever holds memory waits for memory, the latest to wait makes room for the first.
+void MemoryRelief::CloseLastWaiter() {
+  bool is_stalled = std::any_of(open_.begin(), open_.end(), [](const Connection* connection) {
+    return connection->stalled_since().has_value() && connection->held_bytes() >= kMuchBytes;
+  });
+  fruitless_rounds_ = is_stalled ? 0 : fruitless_rounds_ + 1;
+  if (waiters_.size() < 2 || fruitless_rounds_ < kFruitlessRoundsMax) return;
+  for (size_t i = waiters_.size() - 1; i > 0; --i) {
+    Connection* connection = waiters_[i].connection;
+    if (connection->held_bytes() >= kMuchBytes) return connection->GiveUp(CloseReason::kMemory);
+  }
+}
+
+void MemoryRelief::TellWaiters() {
+  std::vector<Connection*> told;
+  for (Waiter& waiter : waiters_) {
+    waiter.is_told = true;
+    told.push_back(waiter.connection);
+  }
+  for (Connection* connection : told) connection->OnMemory();
+}
+
+void MemoryRelief::OnTimer() {
+  // Who was told and has not asked again has what it needs.
+  std::erase_if(waiters_, [](const Waiter& one) { return one.is_told; });
+  size_t wanted = WantedBytes();
+  if (!HasEnough(wanted)) {
+    Free(wanted);
+    if (!HasEnough(wanted)) {
+      ask_others_(wanted);
+      CloseLastWaiter();
+    }
+  }
+  if (HasEnough(wanted)) fruitless_rounds_ = 0;
+  TellWaiters();
+  if (!waiters_.empty()) return Start();
+  if (!HasEnough(0)) shard_.timers().Arm(*this, SteadyNow() + kIdleLookMs);
+}
+
+}  // namespace millrace::net

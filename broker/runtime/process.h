@@ -1,0 +1,15 @@
+// What the process takes from the machine, as the kernel counts it.
+#pragma once
+
+#include <cstdint>
+
+namespace millrace {
+
+struct ProcessUsage {
+  int64_t resident_bytes = 0;
+  double cpu_seconds = 0;
+};
+
+ProcessUsage ReadProcessUsage();
+
+}  // namespace millrace
