@@ -131,10 +131,11 @@ void Partition::StartBackgroundWork() {
 
 void Partition::FlushIfDue() {
   int64_t unsynced = log_->log_end() - log_->durable_end();
+  if (unsynced == 0) return;
   bool is_due = options_.flush_messages.has_value() && unsynced >= *options_.flush_messages;
   if (is_due || options_.flush_ms == 0) {
     flusher_.Want();
-  } else if (options_.flush_ms.has_value() && unsynced > 0 && !flush_timer_.is_armed()) {
+  } else if (options_.flush_ms.has_value() && !flush_timer_.is_armed()) {
     environment_.shard.timers().Arm(flush_timer_, SteadyNow() + *options_.flush_ms);
   }
 }

@@ -25,7 +25,7 @@ class Hosted {
     shards_.Start();
     auto log = storage::Log::Open(storage::PosixFileSystem(), directory_.path(), options, {}, kNow);
     REQUIRE(log.ok());
-    Environment environment{shards_[0], *pool_, [] {}};
+    Environment environment{shards_[0], *pool_, *pool_, [] {}};
     partition_ = std::make_shared<Partition>(
         environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
   }

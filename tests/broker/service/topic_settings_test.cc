@@ -92,7 +92,7 @@ TEST_CASE("topic settings: batches keep their codec unless one is chosen, then w
                         {"compression.gzip.level", "1"},
                         {"compression.zstd.level", "-7"},
                         {"record.validation", "full"}});
-  auto compression = [&](const std::map<std::string, std::string>& topic) {
+  auto compression = [&](const core::PropertyValues& topic) {
     return MakeTopicSettings(broker, topic).log.compression;
   };
   using record::CodecType;
