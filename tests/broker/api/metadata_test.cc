@@ -89,20 +89,23 @@ TEST_CASE("producer ids: a transactional id is refused, others get a fresh id ea
   CHECK(later.Call(wire::InitProducerIdRequest{}, 5)->producer_id > second->producer_id);
 }
 
-TEST_CASE("find coordinator: there is none, in every version") {
-  TestBroker broker(1);
+TEST_CASE("find coordinator: this broker, in every version") {
+  TestBroker broker(1, {{"offsets.topic.num.partitions", "2"}});
   TestClient client = broker.Connect();
   std::vector<std::string_view> keys{"a", "b"};
   for (int16_t version = 0; version <= 6; ++version) {
     wire::FindCoordinatorRequest request{.key = "g", .coordinator_keys = ArrayOf(keys)};
     auto answer = client.Call(request, version);
     if (version < 4) {
-      CHECK(answer->error_code == ErrorCode::kCoordinatorNotAvailable);
-      CHECK_FALSE(answer->node_id.has_value());
+      CHECK(answer->error_code == ErrorCode::kNone);
+      CHECK(answer->node_id == BrokerId(1));
+      CHECK(answer->port == broker.port());
     } else {
       REQUIRE(answer->coordinators.size() == 2);
       CHECK(answer->coordinators[1].key == "b");
-      CHECK(answer->coordinators[1].error_code == ErrorCode::kCoordinatorNotAvailable);
+      CHECK(answer->coordinators[1].error_code == ErrorCode::kNone);
+      CHECK(answer->coordinators[1].node_id == BrokerId(1));
+      CHECK(answer->coordinators[1].port == broker.port());
     }
   }
 }
