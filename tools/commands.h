@@ -47,5 +47,6 @@ int DescribeConfigs(const ConfigOptions& options);
 int AlterConfigs(const ConfigOptions& options);
 // Prints what docs/configuration.md says of every property.
 int PrintConfigReference();
+int PrintProtocolReference();
 
 }  // namespace millrace::tools

@@ -116,6 +116,10 @@ int Main(int argc, char** argv) {
   app.add_subcommand("version", "Print the version.")->callback([] {
     std::printf("millrace %s\n", MILLRACE_VERSION);
   });
+  // For docs/protocol.md.
+  app.add_subcommand("protocol", "Print every API that is answered, as Markdown.")
+      ->group("")
+      ->callback([&code] { code = PrintProtocolReference(); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

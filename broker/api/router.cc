@@ -35,22 +35,29 @@ awaitable<void> Decoded(Context& context, wire::Bytes body, AnswerSlot slot) {
 }
 
 template <class Request, awaitable<void> (*kHandler)(Context&, Request&, AnswerSlot)>
-constexpr Api Entry(int16_t max_version) {
+constexpr Api Entry(int16_t max_version, std::string_view note = "") {
   constexpr wire::MessageInfo kInfo = Request::kInfo;
-  return {kInfo.key, kInfo.min_version, max_version, kInfo.flexible_from,
-          &Decoded<Request, kHandler>};
+  return {.key = kInfo.key,
+          .min_version = kInfo.min_version,
+          .max_version = max_version,
+          .flexible_from = kInfo.flexible_from,
+          .handle = &Decoded<Request, kHandler>,
+          .since = "0.1",
+          .note = note};
 }
 
 constexpr std::array kApis = std::to_array<Api>({
-    // Versions 0 to 2 of Produce and 0 to 3 of Fetch carry message sets.
-    Entry<wire::ProduceRequest, HandleProduce>(13),
-    Entry<wire::FetchRequest, HandleFetch>(18),
+    Entry<wire::ProduceRequest, HandleProduce>(
+        13, "0 to 2 carry message sets, 13 names topics by id; transactional batches are refused."),
+    Entry<wire::FetchRequest, HandleFetch>(
+        18, "0 to 3 carry message sets, 13 and later name topics by id."),
     Entry<wire::ListOffsetsRequest, HandleListOffsets>(11),
     Entry<wire::MetadataRequest, HandleMetadata>(13),
-    Entry<wire::OffsetCommitRequest, HandleOffsetCommit>(10),
-    Entry<wire::OffsetFetchRequest, HandleOffsetFetch>(10),
-    Entry<wire::FindCoordinatorRequest, HandleFindCoordinator>(6),
-    Entry<wire::JoinGroupRequest, HandleJoinGroup>(9),
+    Entry<wire::OffsetCommitRequest, HandleOffsetCommit>(10, "10 names topics by id."),
+    Entry<wire::OffsetFetchRequest, HandleOffsetFetch>(10, "10 names topics by id."),
+    Entry<wire::FindCoordinatorRequest, HandleFindCoordinator>(6, "Transactional ids are refused."),
+    Entry<wire::JoinGroupRequest, HandleJoinGroup>(
+        9, "A group has one member; a second one gets GROUP_MAX_SIZE_REACHED."),
     Entry<wire::HeartbeatRequest, HandleHeartbeat>(4),
     Entry<wire::LeaveGroupRequest, HandleLeaveGroup>(5),
     Entry<wire::SyncGroupRequest, HandleSyncGroup>(5),
@@ -60,8 +67,8 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::CreateTopicsRequest, HandleCreateTopics>(7),
     Entry<wire::DeleteTopicsRequest, HandleDeleteTopics>(6),
     Entry<wire::DeleteRecordsRequest, HandleDeleteRecords>(2),
-    // Version 6 is for two-phase commit.
-    Entry<wire::InitProducerIdRequest, HandleInitProducerId>(5),
+    Entry<wire::InitProducerIdRequest, HandleInitProducerId>(
+        5, "Transactional ids are refused; 6 is for two-phase commit."),
     Entry<wire::OffsetForLeaderEpochRequest, HandleOffsetForLeaderEpoch>(4),
     Entry<wire::DescribeConfigsRequest, HandleDescribeConfigs>(4),
     Entry<wire::AlterConfigsRequest, HandleAlterConfigs>(2),

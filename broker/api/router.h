@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "broker/api/context.h"
 
@@ -17,6 +18,8 @@ struct Api {
   int16_t flexible_from;
   // Decodes the body that `context.frame` holds from `body` on, and handles the request.
   awaitable<void> (*handle)(Context& context, wire::Bytes body, AnswerSlot slot);
+  std::string_view since;  // the release that answers it first
+  std::string_view note;   // what docs/protocol.md says of it; may be empty
 };
 
 // Ascending by key.

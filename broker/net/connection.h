@@ -108,8 +108,8 @@ class Connection final : public AnswerSink,
   MonotonicNs now_;  // when the last answer was given, or the pass began
   MonotonicMs timer_due_;
   std::optional<MonotonicMs> waits_for_memory_;  // since when
-  Patience frame_;           // with the peer, until a frame is whole
-  Patience sending_;         // until all answers are taken
+  Patience frame_;                               // with the peer, until a frame is whole
+  Patience sending_;                             // until all answers are taken
   size_t frame_bytes_ = 0;   // that had come when `frame_` was last told; 0: not started
   bool in_pass_ = false;     // frames are being handled: answers leave together at its end
   bool in_handler_ = false;  // a handler looks into the receive buffer
