@@ -86,6 +86,12 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(FileSystem& fs, std::string direc
   if (active.is_empty()) return log;
   const auto first = active.Locate(active.base());
   if (!first.ok()) return first.status();
+  // Only a trusted index can have led past batches that do not belong here.
+  if (!first->has_value()) {
+    return absl::DataLossError(
+        fmt::format("{}: no batch at offset {}, with which segment {} begins", log->directory_,
+                    active.base().value(), active.base().value()));
+  }
   if ((*first)->max_timestamp.value() >= 0) {
     active.upkeep.first_append = std::min(now, (*first)->max_timestamp);
   }

@@ -1,6 +1,7 @@
 #include "storage/recovery.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace millrace::storage {
 namespace {
 
 constexpr int64_t kCopyBytes = 1 << 20;
+// An offset that a segment may hold, and what may be appended to it, must not overflow.
+constexpr Offset kFirstOffsetMax{std::numeric_limits<int64_t>::max() - (int64_t{1} << 32)};
 
 class Recovery {
  public:
@@ -31,6 +34,7 @@ class Recovery {
   absl::StatusOr<RecoveredLog> Run();
 
  private:
+  absl::Status CheckOffsets() const;
   absl::Status CreateFirstSegment();
   // Deciding.
   absl::Status OpenSegments();
@@ -62,6 +66,7 @@ absl::StatusOr<RecoveredLog> Recovery::Run() {
   auto listing = ListLogDirectory(fs_, directory_);
   if (!listing.ok()) return listing.status();
   listing_ = *std::move(listing);
+  if (absl::Status status = CheckOffsets(); !status.ok()) return status;
   if (listing_.segments.empty()) {
     if (absl::Status status = CreateFirstSegment(); !status.ok()) return status;
   }
@@ -76,7 +81,9 @@ absl::StatusOr<RecoveredLog> Recovery::Run() {
     recovered.segments.push_back(opened.segment);
     if (opened.verified) first_verified = std::min(first_verified, opened.segment->base());
   }
-  recovered.log_start = std::max(how_.log_start_offset, opened_.front().segment->base());
+  // Checkpoints that reach beyond an empty log are those of another that had its name.
+  recovered.log_start =
+      std::max(std::min(how_.log_start_offset, log_end()), opened_.front().segment->base());
   auto state = RecoverState(fs_, directory_, recovered.segments, listing_.snapshots,
                             {.log_start = recovered.log_start, .distrust_from = first_verified});
   if (!state.ok()) return state.status();
@@ -88,6 +95,14 @@ absl::StatusOr<RecoveredLog> Recovery::Run() {
   report_.segments = static_cast<int64_t>(opened_.size());
   recovered.report = report_;
   return recovered;
+}
+
+absl::Status Recovery::CheckOffsets() const {
+  Offset first = how_.log_start_offset;
+  if (!listing_.segments.empty()) first = std::max(first, listing_.segments.back());
+  if (first <= kFirstOffsetMax) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("{}: no log reaches offset {}", directory_, first.value()));
 }
 
 absl::Status Recovery::CreateFirstSegment() {

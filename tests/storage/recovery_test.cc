@@ -1,10 +1,12 @@
 #include "storage/recovery.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include <catch2/catch.hpp>
 
+#include "proto/record/batch_layout.h"
 #include "proto/record/message_set.h"
 #include "storage/log.h"
 #include "storage/segment_files.h"
@@ -140,6 +142,37 @@ TEST_CASE("recovery: a log that ends below its checkpoints is refused") {
   CHECK(absl::IsDataLoss(TryOpen(fs, {.log_start_offset = Offset(9)}).status()));
 }
 
+TEST_CASE("recovery: offsets so large that the next ones overflow are refused") {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  auto fs = MakeLogDisk();
+  CHECK(absl::IsDataLoss(TryOpen(fs, {.log_start_offset = Offset(kMax)}).status()));
+  CHECK(Names(fs).empty());
+  REQUIRE(CreateSegmentFiles(fs, kLogDirectory, Offset(kMax - 1)).ok());
+  CHECK(absl::IsDataLoss(TryOpen(fs, {}).status()));
+  CHECK(absl::IsDataLoss(TryOpen(fs, {.clean = true}).status()));
+}
+
+TEST_CASE("recovery: an index that leads past batches of another segment is not believed") {
+  auto fs = MakeLogDisk();
+  // A batch at offset 0 in a segment that begins at 5, and in its record, to which the index
+  // points, a batch at 6.
+  std::vector<std::byte> inner = MakeBatch({{"inner"}}, {.base_offset = Offset(6)});
+  const std::string value(reinterpret_cast<const char*>(inner.data()), inner.size());
+  std::vector<std::byte> outer = MakeBatch({{value}});
+  const auto nested = std::search(outer.begin(), outer.end(), inner.begin(), inner.end());
+  REQUIRE(nested != outer.end());
+  outer.erase(nested + static_cast<ptrdiff_t>(inner.size()), outer.end());
+  const auto outer_length = static_cast<int32_t>(outer.size() - record::kBatchPrefixBytes);
+  record::StoreBigEndian(outer.data() + record::kBatchLengthAt, outer_length);
+  std::vector<std::byte> entry(8);
+  record::StoreBigEndian(entry.data(), int32_t{1});
+  record::StoreBigEndian(entry.data() + 4, static_cast<int32_t>(nested - outer.begin()));
+  REQUIRE(CreateSegmentFiles(fs, kLogDirectory, Offset(5)).ok());
+  AppendBytes(fs, Path(5, ".log"), outer);
+  AppendBytes(fs, Path(5, ".index"), entry);
+  CHECK(absl::IsDataLoss(TryOpen(fs, {.clean = true}).status()));
+}
+
 TEST_CASE("recovery: a missing segment in the middle is refused") {
   auto fs = MakeLogDisk();
   WriteLog(fs, 40);
@@ -173,6 +206,16 @@ TEST_CASE("recovery: an empty directory gets a first segment") {
   CHECK(log->log_end() == Offset(0));
   CHECK(log->recovery_report().segments == 1);
   CHECK(fs.Exists(Path(0, ".log")));
+}
+
+TEST_CASE(
+    "recovery: checkpoints of an older log with its name do not hide what an empty one gets") {
+  auto fs = MakeLogDisk();
+  REQUIRE(Open(fs)->Close().ok());
+  auto log = Open(fs, {.recovery_point = Offset(9), .log_start_offset = Offset(9)});
+  CHECK(log->log_start_offset() == Offset(0));
+  CHECK(AppendOk(*log, Records(1)).base_offset == Offset(0));
+  CHECK(ReadAll(*log, Offset(0)) == Records(1));
 }
 
 TEST_CASE("recovery: a torn last batch is cut on open, at every length") {
