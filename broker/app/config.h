@@ -8,12 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <absl/status/statusor.h>
 
 #include "broker/app/limits.h"
+#include "broker/app/properties_file.h"
 #include "broker/core/properties.h"
 
 namespace millrace {
@@ -36,10 +36,6 @@ struct BrokerConfig {
   std::vector<std::string> warnings;
 };
 
-using NameAndValue = std::pair<std::string, std::string>;
-
-// A Java properties file: name=value or name:value, # and ! comments, \ continues a line.
-absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view text);
 // Settings of the form MILLRACE_NUM_PARTITIONS=3, for num.partitions. Variables that begin so and
 // name no property are not refused, for not all are the broker's; each gets a warning.
 struct EnvironmentSettings {

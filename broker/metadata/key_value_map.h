@@ -9,7 +9,7 @@
 
 #include <absl/status/statusor.h>
 
-#include "broker/metadata/store.h"
+#include "broker/metadata/change.h"
 
 namespace millrace::metadata {
 

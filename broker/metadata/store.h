@@ -6,55 +6,25 @@
 // Keys: docs/formats/metadata.md.
 #pragma once
 
-#include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <absl/status/statusor.h>
 
+#include "broker/metadata/change.h"
 #include "broker/runtime/async.h"
-#include "proto/types.h"
 
 namespace millrace::metadata {
-
-// Counts committed transactions, from 1.
-using Revision = StrongCount<struct RevisionTag, uint64_t>;
-
-// Holds when the key was last changed at `modified`; none: when there is no such key.
-struct Condition {
-  std::string key;
-  std::optional<Revision> modified;
-};
-
-// Sets a key, or deletes it when there is no value.
-struct Mutation {
-  std::string key;
-  std::optional<std::string> value;
-};
 
 struct Transaction {
   std::vector<Condition> conditions;
   std::vector<Mutation> mutations;
 };
 
-// What one committed transaction changed.
-struct Change {
-  Revision revision;
-  std::vector<Mutation> mutations;
-};
-
 struct CommitOutcome {
   bool committed = false;  // false: a condition did not hold, nothing was changed
   Revision revision;       // of the commit
-};
-
-struct Entry {
-  std::string key;
-  std::string value;
-  Revision modified;
 };
 
 struct Listing {
