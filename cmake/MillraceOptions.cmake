@@ -2,7 +2,7 @@
 
 option(MILLRACE_TESTS "Build the tests" ON)
 option(MILLRACE_BENCH "Build the benchmarks" OFF)
-option(MILLRACE_FUZZ "Build the fuzz targets (clang only)" OFF)
+option(MILLRACE_FUZZ "Build the fuzz targets and nothing else (clang only)" OFF)
 set(MILLRACE_SANITIZE "" CACHE STRING "Comma-separated sanitizers: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -40,6 +40,12 @@ else()
   target_compile_definitions(millrace_options
                              INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=3>)
   target_link_options(millrace_options INTERFACE -Wl,-z,relro,-z,now)
+endif()
+
+if(MILLRACE_FUZZ)
+  target_compile_options(millrace_options INTERFACE -fsanitize=fuzzer-no-link)
+  # An optional or a vector that is asked for what it has not stops the process.
+  target_compile_definitions(millrace_options INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
 
 find_program(MILLRACE_MOLD mold)
