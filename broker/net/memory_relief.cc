@@ -66,20 +66,26 @@ bool MemoryRelief::CloseStalled(size_t bytes, MonotonicMs before) {
 }
 
 void MemoryRelief::AnswerWaiting() {
-  // An answer may close its connection, which then leaves the set.
-  std::vector<Connection*> open(open_.begin(), open_.end());
-  for (Connection* connection : open) connection->AnswerWaiting();
+  for (Connection* connection : open_) connection->AnswerWaiting();
 }
 
 void MemoryRelief::Free(size_t bytes) {
   MonotonicMs now = SteadyNow();
   if (FreeSpare(bytes)) return;
-  if (!CloseStalled(bytes, now - kGraceMs)) {
-    AnswerWaiting();
-    if (buffers_.memory().is_exhausted()) CloseStalled(bytes, now - kShortGraceMs);
-  }
-  if (now < last_return_ + kReturnMs) return;
+  will_return_ = true;
+  Start();
+  if (CloseStalled(bytes, now - kGraceMs)) return;
+  AnswerWaiting();
+  if (buffers_.memory().is_exhausted()) CloseStalled(bytes, now - kShortGraceMs);
+}
+
+// What was closed and answered gives up its memory only in later turns of the loop, and in pieces
+// that the allocator keeps.
+void MemoryRelief::ReturnMemory() {
+  MonotonicMs now = SteadyNow();
+  if (!will_return_ || now < last_return_ + kReturnMs) return;
   last_return_ = now;
+  will_return_ = false;
   ReturnFreeMemory();
 }
 
@@ -130,8 +136,9 @@ void MemoryRelief::OnTimer() {
   }
   if (HasEnough(wanted)) fruitless_rounds_ = 0;
   TellWaiters();
+  ReturnMemory();
   if (!waiters_.empty()) return Start();
-  if (!HasEnough(0)) shard_.timers().Arm(*this, SteadyNow() + kIdleLookMs);
+  if (will_return_ || !HasEnough(0)) shard_.timers().Arm(*this, SteadyNow() + kIdleLookMs);
 }
 
 }  // namespace millrace::net

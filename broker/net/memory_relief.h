@@ -61,6 +61,7 @@ class MemoryRelief final : private Timer {
   void AnswerWaiting();
   void CloseLastWaiter();
   void TellWaiters();
+  void ReturnMemory();
 
   Shard& shard_;
   BufferPool& buffers_;
@@ -68,6 +69,7 @@ class MemoryRelief final : private Timer {
   AskOthers ask_others_;
   std::vector<Waiter> waiters_;  // in the order in which they began to wait
   MonotonicMs last_return_;      // of freed memory to the machine
+  bool will_return_ = false;
   int fruitless_rounds_ = 0;
 };
 

@@ -78,7 +78,9 @@ class HealthyClient:
 
     def close(self):
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
     def _read(self):
         for line in self.process.stdout:
