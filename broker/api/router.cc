@@ -1,5 +1,6 @@
 #include "broker/api/router.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -74,14 +75,17 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::AlterConfigsRequest, HandleAlterConfigs>(2),
     Entry<wire::DescribeLogDirsRequest, HandleDescribeLogDirs>(5),
     Entry<wire::CreatePartitionsRequest, HandleCreatePartitions>(3),
-    Entry<wire::IncrementalAlterConfigsRequest, HandleIncrementalAlterConfigs>(1),
     Entry<wire::DeleteGroupsRequest, HandleDeleteGroups>(2),
+    Entry<wire::IncrementalAlterConfigsRequest, HandleIncrementalAlterConfigs>(1),
     Entry<wire::OffsetDeleteRequest, HandleOffsetDelete>(0),
     Entry<wire::DescribeClusterRequest, HandleDescribeCluster>(2),
     Entry<wire::DescribeProducersRequest, HandleDescribeProducers>(0),
     Entry<wire::ListConfigResourcesRequest, HandleListConfigResources>(1),
     Entry<wire::DescribeTopicPartitionsRequest, HandleDescribeTopicPartitions>(0),
 });
+
+static_assert(std::is_sorted(kApis.begin(), kApis.end(),
+                             [](const Api& a, const Api& b) { return a.key < b.key; }));
 
 const Api* FindApi(wire::ApiKey key) {
   for (const Api& api : kApis) {
