@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 
 namespace millrace {
@@ -26,7 +25,7 @@ bool IsLoopback(std::string_view host) {
 bool Contains(std::string_view list, std::string_view wanted) {
   while (!list.empty()) {
     size_t comma = std::min(list.find(','), list.size());
-    if (absl::StripAsciiWhitespace(list.substr(0, comma)) == wanted) return true;
+    if (TrimBlank(list.substr(0, comma)) == wanted) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;

@@ -10,20 +10,20 @@ namespace {
 
 constexpr std::string_view kBlank = " \t\r\f";
 
-std::string_view Trim(std::string_view text) {
+}  // namespace
+
+std::string_view TrimBlank(std::string_view text) {
   size_t first = text.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
-
-}  // namespace
 
 absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view text) {
   std::vector<NameAndValue> values;
   std::string line;
   for (size_t number = 1; !text.empty(); ++number) {
     size_t end = std::min(text.find('\n'), text.size());
-    std::string_view part = Trim(text.substr(0, end));
+    std::string_view part = TrimBlank(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() && (part.empty() || part[0] == '#' || part[0] == '!')) continue;
     bool continues = part.ends_with('\\');
@@ -36,7 +36,8 @@ absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view t
           fmt::format("line {}: '{}' is not name=value", number, line));
     }
     std::string_view whole = line;
-    values.emplace_back(Trim(whole.substr(0, separator)), Trim(whole.substr(separator + 1)));
+    values.emplace_back(TrimBlank(whole.substr(0, separator)),
+                        TrimBlank(whole.substr(separator + 1)));
     line.clear();
   }
   return values;

@@ -15,6 +15,9 @@ namespace millrace {
 
 using NameAndValue = std::pair<std::string, std::string>;
 
+// Without the blanks at its ends.
+std::string_view TrimBlank(std::string_view text);
+
 // In the order of the file. A fault names the line.
 absl::StatusOr<std::vector<NameAndValue>> ParsePropertiesFile(std::string_view text);
 

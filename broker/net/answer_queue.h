@@ -36,6 +36,8 @@ class AnswerQueue {
 
   // Requests whose answers are not ready to be sent.
   size_t open_slots() const { return slots_.size(); }
+  // How many requests have been answered, or needed no answer.
+  uint64_t answered() const { return first_; }
   // Bytes that can be sent at once and are not.
   size_t unsent_bytes() const { return out_.size() - sent_ + file_bytes_; }
   // With those that wait for an answer before them.

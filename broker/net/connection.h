@@ -70,6 +70,8 @@ class Connection final : public AnswerSink,
   // For MemoryRelief. Since when it has waited for its peer to send the rest of a frame, or to read
   // answers; none: it does not.
   std::optional<MonotonicMs> stalled_since() const;
+  // Whether a request of it was ever answered.
+  bool is_proven() const { return answers_.answered() > 0; }
   // Memory that goes when the connection is closed.
   size_t held_bytes() const { return in_.capacity() + answers_.memory_bytes(); }
   void ReleaseSpare();

@@ -1,7 +1,7 @@
 #include "broker/net/memory_relief.h"
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 #include "broker/net/connection.h"
 
@@ -17,12 +17,15 @@ constexpr int64_t kReturnMs = 1000;
 // Looks in vain until frames that wait for memory are taken from: two seconds, in which every other
 // shard has closed who stalls.
 constexpr int kFruitlessRoundsMax = 100;
+// Likewise, until one is taken from that had requests answered before: the others have had their
+// turn on every shard.
+constexpr int kHopelessRounds = 1000;
 constexpr size_t kMuchBytes = 16 << 10;
 
 }  // namespace
 
 void MemoryRelief::Start() {
-  if (!is_armed()) shard_.timers().Arm(*this, SteadyNow() + kLookMs);
+  if (!is_armed() && !stopped_) shard_.timers().Arm(*this, SteadyNow() + kLookMs);
 }
 
 void MemoryRelief::Await(Connection& connection, size_t bytes) {
@@ -51,13 +54,15 @@ bool MemoryRelief::FreeSpare(size_t bytes) {
 }
 
 bool MemoryRelief::CloseStalled(size_t bytes, MonotonicMs before) {
-  std::vector<std::pair<MonotonicMs, Connection*>> stalled;
+  // Who has had requests answered comes last.
+  std::vector<std::tuple<bool, MonotonicMs, Connection*>> stalled;
   for (Connection* connection : open_) {
     auto since = connection->stalled_since();
-    if (since.has_value() && *since <= before) stalled.emplace_back(*since, connection);
+    if (since.has_value() && *since <= before)
+      stalled.emplace_back(connection->is_proven(), *since, connection);
   }
   std::sort(stalled.begin(), stalled.end());
-  for (auto& [since, connection] : stalled) {
+  for (auto& [is_proven, since, connection] : stalled) {
     if (HasEnough(bytes)) return true;
     connection->GiveUp(CloseReason::kMemory);
     buffers_.Trim(1);
@@ -101,17 +106,25 @@ size_t MemoryRelief::WantedBytes() const {
   return std::max(std::min(sum, part), waiters_.front().bytes);
 }
 
-// Where whoever holds memory waits for memory, the latest to wait makes room for the first.
+// Where whoever holds memory waits for memory, the latest to wait makes room for the first: one
+// that never had a request answered if there is such a one, for that is how a flood looks.
 void MemoryRelief::CloseLastWaiter() {
   bool is_stalled = std::any_of(open_.begin(), open_.end(), [](const Connection* connection) {
     return connection->stalled_since().has_value() && connection->held_bytes() >= kMuchBytes;
   });
   fruitless_rounds_ = is_stalled ? 0 : fruitless_rounds_ + 1;
   if (waiters_.size() < 2 || fruitless_rounds_ < kFruitlessRoundsMax) return;
+  Connection* last = nullptr;
   for (size_t i = waiters_.size() - 1; i > 0; --i) {
     Connection* connection = waiters_[i].connection;
-    if (connection->held_bytes() >= kMuchBytes) return connection->GiveUp(CloseReason::kMemory);
+    if (connection->held_bytes() < kMuchBytes) continue;
+    if (!connection->is_proven()) {
+      last = connection;
+      break;
+    }
+    if (last == nullptr && fruitless_rounds_ >= kHopelessRounds) last = connection;
   }
+  if (last != nullptr) last->GiveUp(CloseReason::kMemory);
 }
 
 void MemoryRelief::TellWaiters() {

@@ -44,7 +44,11 @@ class MemoryRelief final : private Timer {
   void Forget(Connection& connection);
   // For a shard that needs so many bytes.
   void Free(size_t bytes);
-  void Stop() { Cancel(); }
+  // For good: another shard may still ask.
+  void Stop() {
+    stopped_ = true;
+    Cancel();
+  }
 
  private:
   struct Waiter {
@@ -70,6 +74,7 @@ class MemoryRelief final : private Timer {
   std::vector<Waiter> waiters_;  // in the order in which they began to wait
   MonotonicMs last_return_;      // of freed memory to the machine
   bool will_return_ = false;
+  bool stopped_ = false;
   int fruitless_rounds_ = 0;
 };
 
