@@ -98,11 +98,10 @@ absl::StatusOr<RecoveredLog> Recovery::Run() {
 }
 
 absl::Status Recovery::CheckOffsets() const {
-  Offset first = how_.log_start_offset;
-  if (!listing_.segments.empty()) first = std::max(first, listing_.segments.back());
-  if (first <= kFirstOffsetMax) return absl::OkStatus();
+  // Files with such an offset in their name are no segments (ParseSegmentName()).
+  if (how_.log_start_offset <= kFirstOffsetMax) return absl::OkStatus();
   return absl::DataLossError(
-      fmt::format("{}: no log reaches offset {}", directory_, first.value()));
+      fmt::format("{}: no log reaches offset {}", directory_, how_.log_start_offset.value()));
 }
 
 absl::Status Recovery::CreateFirstSegment() {

@@ -20,6 +20,8 @@ namespace {
 constexpr size_t kLengthBytes = 4;
 // What a connection takes that does nothing: measured, rounded up.
 constexpr size_t kConnectionBytes = 4 << 10;
+// So many requests of one connection are handled before others get their turn.
+constexpr size_t kRequestsInARow = 256;
 // While memory is short, those who hold no more than this in answers go on.
 constexpr size_t kFairShareBytes = 64 << 10;
 // A connection that is not read is asked this often whether its client is still there.
@@ -148,6 +150,7 @@ void Connection::WatchFrame() {
 // False: the connection must close.
 awaitable<bool> Connection::HandleFrames() {
   now_ = SteadyNowNs();
+  size_t handled = 0;
   while (!closed_ && !draining_) {
     std::span<std::byte> bytes = in_.unread();
     if (bytes.size() < kLengthBytes) break;
@@ -178,9 +181,11 @@ awaitable<bool> Connection::HandleFrames() {
     co_await environment_.handler.Handle(frame, std::move(slot), peer_);
     in_handler_ = false;
     in_.Consume(whole);
-    if (HasRoom()) continue;
+    bool is_others_turn = ++handled % kRequestsInARow == 0;
+    if (HasRoom() && !is_others_turn) continue;
     in_pass_ = false;
     Send();
+    if (is_others_turn) co_await asio::post(environment_.shard.context(), kAwait);
     co_await WaitForRoom();
     in_pass_ = true;
     now_ = SteadyNowNs();

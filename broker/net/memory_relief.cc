@@ -17,6 +17,7 @@ constexpr int64_t kReturnMs = 1000;
 // Looks in vain until frames that wait for memory are taken from: two seconds, in which every other
 // shard has closed who stalls.
 constexpr int kFruitlessRoundsMax = 100;
+constexpr int kExhaustedRoundsMax = 10;  // when even the last quarter is used up
 // Likewise, until one is taken from that had requests answered before: the others have had their
 // turn on every shard.
 constexpr int kHopelessRounds = 1000;
@@ -106,25 +107,24 @@ size_t MemoryRelief::WantedBytes() const {
   return std::max(std::min(sum, part), waiters_.front().bytes);
 }
 
-// Where whoever holds memory waits for memory, the latest to wait makes room for the first: one
-// that never had a request answered if there is such a one, for that is how a flood looks.
-void MemoryRelief::CloseLastWaiter() {
+// Where whoever holds memory waits for memory, the latest to wait make room for the first: those
+// that never had a request answered if there are such, for that is how a flood looks.
+void MemoryRelief::CloseLastWaiters() {
   bool is_stalled = std::any_of(open_.begin(), open_.end(), [](const Connection* connection) {
     return connection->stalled_since().has_value() && connection->held_bytes() >= kMuchBytes;
   });
   fruitless_rounds_ = is_stalled ? 0 : fruitless_rounds_ + 1;
-  if (waiters_.size() < 2 || fruitless_rounds_ < kFruitlessRoundsMax) return;
-  Connection* last = nullptr;
-  for (size_t i = waiters_.size() - 1; i > 0; --i) {
-    Connection* connection = waiters_[i].connection;
+  bool is_exhausted = buffers_.memory().is_exhausted();
+  if (fruitless_rounds_ < (is_exhausted ? kExhaustedRoundsMax : kFruitlessRoundsMax)) return;
+  std::vector<Connection*> latest_first;  // a connection that is closed is no waiter any more
+  for (size_t i = waiters_.size(); i > 1; --i) latest_first.push_back(waiters_[i - 1].connection);
+  for (Connection* connection : latest_first) {
+    if (HasEnough(waiters_.front().bytes)) return;
     if (connection->held_bytes() < kMuchBytes) continue;
-    if (!connection->is_proven()) {
-      last = connection;
-      break;
-    }
-    if (last == nullptr && fruitless_rounds_ >= kHopelessRounds) last = connection;
+    if (connection->is_proven() && fruitless_rounds_ < kHopelessRounds) continue;
+    connection->GiveUp(CloseReason::kMemory);
+    buffers_.Trim(1);
   }
-  if (last != nullptr) last->GiveUp(CloseReason::kMemory);
 }
 
 void MemoryRelief::TellWaiters() {
@@ -144,7 +144,7 @@ void MemoryRelief::OnTimer() {
     Free(wanted);
     if (!HasEnough(wanted)) {
       ask_others_(wanted);
-      CloseLastWaiter();
+      CloseLastWaiters();
     }
   }
   if (HasEnough(wanted)) fruitless_rounds_ = 0;

@@ -8,7 +8,7 @@
 //   3. requests that wait and can be answered with less are answered;
 //   4. when even the last quarter is used up, stalled peers get a tenth of one;
 //   5. when only frames are left that wait for memory themselves, the one that has waited longest
-//      gets what the latest one held.
+//      gets what the latest ones held.
 // The other shards are asked for 1 to 4, too, for what is missing may be held there.
 //
 // Threading: one shard. Lifetime: Stop must have been called.
@@ -63,7 +63,7 @@ class MemoryRelief final : private Timer {
   bool FreeSpare(size_t bytes);
   bool CloseStalled(size_t bytes, MonotonicMs before);
   void AnswerWaiting();
-  void CloseLastWaiter();
+  void CloseLastWaiters();
   void TellWaiters();
   void ReturnMemory();
 

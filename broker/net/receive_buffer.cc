@@ -12,7 +12,7 @@ size_t BufferPool::ClassOf(size_t bytes) {
   return static_cast<size_t>(std::bit_width(units - 1));
 }
 
-BufferPool::Block BufferPool::Take(size_t bytes) {
+BufferPool::Block BufferPool::Take(size_t bytes, MemoryUse use) {
   size_t size_class = ClassOf(bytes);
   if (size_class < kClasses && !free_[size_class].empty()) {
     Block block = std::move(free_[size_class].back());
@@ -20,7 +20,6 @@ BufferPool::Block BufferPool::Take(size_t bytes) {
     return block;
   }
   size_t size = size_class < kClasses ? kSmallestBytes << size_class : bytes;
-  MemoryUse use = size <= kUsualBytes ? MemoryUse::kSmall : MemoryUse::kGrowth;
   if (!memory_.TryCharge(size, use)) return {};
   return {std::make_unique_for_overwrite<std::byte[]>(size), size};
 }
@@ -91,7 +90,7 @@ void ReceiveBuffer::MoveTo(BufferPool::Block block) {
 size_t ReceiveBuffer::wanted_bytes() const {
   size_t wanted = frame_bytes_ > block_.size ? frame_bytes_ : block_.size * 2;
   while (wanted / 2 > block_.size) wanted /= 2;
-  return std::max(wanted, BufferPool::kUsualBytes);
+  return std::max(wanted, pool_.first_bytes());
 }
 
 std::span<std::byte> ReceiveBuffer::Room() {
@@ -102,7 +101,10 @@ std::span<std::byte> ReceiveBuffer::Room() {
     begin_ = 0;
   }
   if (end_ == block_.size) {
-    BufferPool::Block larger = pool_.Take(wanted_bytes());
+    // Large frames leave the budget's last part to the others, from when it is known that they are.
+    size_t wanted = wanted_bytes();
+    bool is_small = std::max(wanted, frame_bytes_) <= BufferPool::kUsualBytes;
+    auto larger = pool_.Take(wanted, is_small ? MemoryUse::kSmall : MemoryUse::kGrowth);
     if (larger.data == nullptr) return {};
     MoveTo(std::move(larger));
   }

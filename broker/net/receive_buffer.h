@@ -30,8 +30,8 @@ class BufferPool {
   explicit BufferPool(ShardMemory& memory) : memory_(memory) {}
   ~BufferPool() { Trim(0); }
 
-  // Without data: the budget is used up. Blocks beyond the usual size leave a share to the others.
-  Block Take(size_t bytes);
+  // Without data: there is no room for such a use in the budget.
+  Block Take(size_t bytes, MemoryUse use);
   // A block of exactly that size, whatever the budget says: for what takes the place of a larger
   // one.
   Block TakeExact(size_t bytes);
@@ -39,6 +39,8 @@ class BufferPool {
   // Frees what is not in use, but for so many blocks of the usual size.
   void Trim(size_t usual_blocks);
   ShardMemory& memory() { return memory_; }
+  // What a connection without a block begins with: little while memory is short.
+  size_t first_bytes() const { return memory_.is_short() ? kSmallestBytes : kUsualBytes; }
 
  private:
   static constexpr size_t kClasses = 8;             // 16 KiB ... 2 MiB

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using test::kNow;
 
 // tests/storage/kafka_directory_test.cc -> tests/data/kafka-4.3.0
-const fs::path kData = fs::path(__FILE__).parent_path().parent_path() / "data" / "kafka-4.3.0";
+const fs::path kData = fs::path(MILLRACE_TEST_DATA) / "kafka-4.3.0";
 constexpr int64_t kKafkaIndexBytes = 10 << 20;
 constexpr Offset kEnd{720};
 

@@ -106,10 +106,10 @@ TEST_CASE("buffer pool: blocks are large enough and come back") {
   for (size_t bytes : {size_t{1}, size_t{16 << 10}, size_t{(16 << 10) + 1}, size_t{5 << 20}}) {
     CHECK(pool.Take(bytes).size >= bytes);
   }
-  BufferPool::Block block = pool.Take(100'000);
+  BufferPool::Block block = pool.Take(100'000, MemoryUse::kSmall);
   std::byte* data = block.data.get();
   pool.Give(std::move(block));
-  CHECK(pool.Take(100'000).data.get() == data);
+  CHECK(pool.Take(100'000, MemoryUse::kSmall).data.get() == data);
 }
 
 TEST_CASE("receive buffer: a few bytes that wait for more take little memory, and are not lost") {
@@ -135,7 +135,7 @@ TEST_CASE("receive buffer: when the budget is used up there is no room, and late
   BufferPool pool(memory);
   ReceiveBuffer first(pool), second(pool);
   Put(first, std::string(256 << 10, 'a'));
-  memory.Charge(1700 << 10);
+  memory.Charge(1790 << 10);
   CHECK(first.Room().empty());
   CHECK(second.Room().empty());
   CHECK(Unread(first).size() == 256 << 10);
@@ -144,6 +144,23 @@ TEST_CASE("receive buffer: when the budget is used up there is no room, and late
   memory.Release(1400 << 10);
   CHECK_FALSE(first.Room().empty());
   CHECK(Unread(first).size() == 256 << 10);
+}
+
+TEST_CASE("receive buffer: while memory is short, a large frame gets none of the last quarter") {
+  MemoryBudget budget(4 << 20);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
+  memory.Charge((3 << 20) + 1);
+  ReceiveBuffer small(pool), large(pool);
+  CHECK(small.Room().size() == BufferPool::kSmallestBytes);
+  Put(small, std::string(BufferPool::kSmallestBytes, 's'));
+  small.ExpectFrame(100'000);
+  CHECK(small.Room().size() >= 84'000 - 1000);
+  Put(large, std::string(BufferPool::kSmallestBytes, 'l'));
+  large.ExpectFrame(1 << 20);
+  CHECK(large.Room().empty());
+  memory.Release(2 << 20);
+  CHECK_FALSE(large.Room().empty());
 }
 
 TEST_CASE("receive buffer: all that it and its pool take is charged, and given back") {
