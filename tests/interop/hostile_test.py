@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 import urllib.request
 
 import support
