@@ -31,7 +31,11 @@ constexpr char kDirectory[] = "/data/orders-0";
 constexpr uint8_t kClean = 0x01;
 constexpr uint8_t kRetention = 0x02;
 constexpr uint8_t kLogAppendTime = 0x04;
-constexpr uint8_t kFarOffsets = 0x08;  // offsets in names count from close to the largest
+constexpr uint8_t kFarOffsets = 0x08;  // offsets in names count from kFarFrom
+
+// So close to the largest that no sum may be careless, and far enough from the bound of segments'
+// names (2^32 below the largest) for the next segment to stay within it.
+constexpr int64_t kFarFrom = INT64_MAX - (int64_t{1} << 33);
 
 // Kinds of files, and a bit for those with a length and a checksum to be put right.
 enum FileKind : uint8_t { kLog, kIndex, kTimeIndex, kSnapshot, kLeaderEpochs, kStray, kKinds };
@@ -208,7 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace::fuzz;
   Input input(data, size);
   const uint8_t flags = input.TakeByte();
-  const int64_t offsets_from = (flags & kFarOffsets) != 0 ? INT64_MAX - UINT16_MAX : 0;
+  const int64_t offsets_from = (flags & kFarOffsets) != 0 ? kFarFrom : 0;
   storage::OpenOptions how{.clean = (flags & kClean) != 0};
   how.recovery_point = Offset(offsets_from + input.Take<uint16_t>());
   how.log_start_offset = Offset(offsets_from + input.Take<uint16_t>());

@@ -312,8 +312,8 @@ class HostileTest(support.BrokerTest):
                 print(f"    SKIPPED: a bomb into a topic with {configs}: {refused}")
 
     @unittest.skipUnless(os.environ.get("MILLRACE_HOSTILE") == "all",
-                         "with 64 MiB a new client may wait too long while 1,700 rude ones hold all "
-                         "memory (issue 4); MILLRACE_HOSTILE=all runs it")
+                         "with 64 MiB a new client may wait too long behind a flood (issue 4); "
+                         "MILLRACE_HOSTILE=all runs it")
     def test_a_small_budget(self):
         self.start(memory_budget_bytes=BUDGET_BYTES)
         self.make_bomb_topics()
