@@ -104,7 +104,7 @@ TEST_CASE("buffer pool: blocks are large enough and come back") {
   ShardMemory memory(budget);
   BufferPool pool(memory);
   for (size_t bytes : {size_t{1}, size_t{16 << 10}, size_t{(16 << 10) + 1}, size_t{5 << 20}}) {
-    CHECK(pool.Take(bytes).size >= bytes);
+    CHECK(pool.Take(bytes, MemoryUse::kSmall).size >= bytes);
   }
   BufferPool::Block block = pool.Take(100'000, MemoryUse::kSmall);
   std::byte* data = block.data.get();
