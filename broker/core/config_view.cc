@@ -6,10 +6,11 @@ namespace millrace::core {
 
 namespace {
 
+// `name` is of the property table, and so outlives the setting.
 void AddIfSet(const PropertyValues& values, std::string_view name, ConfigLayer layer,
               std::vector<ConfigSetting>& settings) {
   auto found = values.find(name);
-  if (found != values.end()) settings.push_back({found->first, found->second, layer});
+  if (found != values.end()) settings.push_back({name, found->second, layer});
 }
 
 void AddLayer(const BrokerConfigs& broker, ConfigLayer layer, std::string_view name,

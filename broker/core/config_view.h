@@ -1,7 +1,7 @@
 // What is told about properties: the value that counts, where it comes from, and what would count
 // without it. As Kafka tells it.
 //
-// Pure. The views point into the arguments and the property table.
+// Pure. The views point into the property table, and into nothing else.
 #pragma once
 
 #include <optional>

@@ -16,7 +16,8 @@ using record::MessageView;
 constexpr CodecType kLegacyCodecs[] = {CodecType::kNone, CodecType::kGzip, CodecType::kSnappy,
                                        CodecType::kLz4};
 
-MessageView MessageOf(int8_t magic, const std::string& value) {
+// `value` must outlive the message.
+MessageView MessageOf(int8_t magic, std::string_view value) {
   return {.offset = Offset(0),
           .magic = magic,
           .attributes = 0,

@@ -18,7 +18,7 @@ MessageView Message(int8_t magic, int64_t offset, std::string_view value, int8_t
   return {.offset = Offset(offset),
           .magic = magic,
           .attributes = attributes,
-          .timestamp = TimestampMs(magic == kMagicV0 ? -1 : 1000 + offset),
+          .timestamp = TimestampMs(magic == kMagicV0 ? -1 : 1000 + offset % 1000),
           .key = AsBytes("key"),
           .value = AsBytes(value)};
 }
