@@ -18,6 +18,7 @@
 #include "broker/core/fetch_session.h"
 #include "broker/partition/partition_table.h"
 #include "broker/runtime/client_log.h"
+#include "broker/runtime/codec_pool.h"
 #include "broker/runtime/frame_handler.h"
 #include "broker/runtime/memory_budget.h"
 #include "broker/runtime/task_group.h"
@@ -49,7 +50,7 @@ struct Services {
   service::ProducerIds& producer_ids;
   service::PartitionHost& host;
   DiskPool& disk_pool;
-  DiskPool& codec_pool;
+  CodecPool& codec_pool;
   ClientLog& client_log;
   ApiOptions options;
 };

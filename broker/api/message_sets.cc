@@ -14,12 +14,14 @@ namespace {
 
 // More than this is converted elsewhere than on the shard.
 constexpr size_t kInlineBytesMax = 64 << 10;
-constexpr size_t kDecompressedBytesMax = size_t{64} << 20;
+// Old clients take what is cut off for a message that is too large: an answer has room for a large
+// one, or is empty.
+constexpr int64_t kAnswerBytesMin = 2 << 20;
 
 constexpr int16_t kMagic1Since = 2;
 
 // On the codec pool.
-void ConvertItem(FetchItem& item, int8_t magic, int64_t bytes_max) {
+void ConvertItem(FetchItem& item, int8_t magic, int64_t bytes_max, size_t decompressed_bytes_max) {
   const storage::FileSlice slice = std::exchange(item.outcome.slice, {});
   std::vector<std::byte> batches(static_cast<size_t>(slice.size));
   auto read = slice.file->ReadAt(slice.position, batches);
@@ -34,22 +36,22 @@ void ConvertItem(FetchItem& item, int8_t magic, int64_t bytes_max) {
       batches, {.magic = magic,
                 .from = item.request.from,
                 .max_bytes = static_cast<size_t>(std::max<int64_t>(bytes_max, 0)),
-                .max_decompressed_bytes = kDecompressedBytesMax});
+                .max_decompressed_bytes = decompressed_bytes_max});
   item.outcome.error = converted.error;
   item.message_set = std::move(converted.set);
 }
 
 // Messages are longer than records: the answer is cut to its size once more.
-void ConvertItems(FetchCall& call, int8_t magic) {
+void ConvertItems(FetchCall& call, int8_t magic, int64_t bytes_max, size_t decompressed_bytes_max) {
   int64_t total = 0;
   for (FetchItem& item : call.items) {
-    const int64_t room = std::min(call.bytes_max - total, item.request.max_bytes);
+    const int64_t room = std::min(bytes_max - total, item.request.max_bytes);
     if (item.outcome.slice.size == 0) continue;
     if (total > 0 && room <= 0) {
       item.outcome.slice = {};
       continue;
     }
-    ConvertItem(item, magic, room);
+    ConvertItem(item, magic, room, decompressed_bytes_max);
     total += static_cast<int64_t>(item.message_set.size());
   }
 }
@@ -64,20 +66,24 @@ awaitable<record::UpConverted> ConvertUp(const Services& services, std::span<con
         converted.fault.has_value() && converted.fault->error == ErrorCode::kMessageTooLarge;
     if (!needs_more_bytes) co_return converted;
   }
-  static_cast<void>(co_await services.codec_pool.Run([&] {
-    converted = record::UpConvert(set, kDecompressedBytesMax);
-    return absl::OkStatus();
-  }));
+  CodecPool& pool = services.codec_pool;
+  co_await pool.Run(0, [&] { converted = record::UpConvert(set, pool.bytes_max()); });
   co_return converted;
 }
 
 awaitable<void> ConvertDown(const Services& services, FetchCall& call, int16_t version) {
   if (call.total_bytes() == 0) co_return;
   const int8_t magic = version < kMagic1Since ? record::kMagicV0 : record::kMagicV1;
-  static_cast<void>(co_await services.codec_pool.Run([&] {
-    ConvertItems(call, magic);
-    return absl::OkStatus();
-  }));
+  CodecPool& pool = services.codec_pool;
+  // What is converted stays in memory until the client has taken it.
+  const int64_t left = pool.budget().shared_left();
+  if (left < kAnswerBytesMin) {
+    for (FetchItem& item : call.items) item.outcome.slice = {};
+    co_return;
+  }
+  const int64_t bytes_max = std::min(call.bytes_max, std::max(kAnswerBytesMin, left / 4));
+  co_await pool.Run(static_cast<size_t>(bytes_max),
+                    [&] { ConvertItems(call, magic, bytes_max, pool.bytes_max()); });
 }
 
 }  // namespace millrace::api

@@ -79,7 +79,7 @@ struct Broker::Parts {
   std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
   // Threads of their own, so that no sync waits behind (de)compression.
-  std::unique_ptr<DiskPool> codec_pool;
+  std::unique_ptr<CodecPool> codec_pool;
   std::unique_ptr<metadata::LocalStore> store;
   std::unique_ptr<service::ClusterView> view;
   std::unique_ptr<service::PartitionHost> host;
@@ -145,7 +145,7 @@ absl::Status Broker::Parts::Open() {
   data_directory = *std::move(opened);
   disk_pool = std::make_unique<DiskPool>(
       static_cast<size_t>(config.properties.Integer("num.disk.threads")));
-  codec_pool = std::make_unique<DiskPool>(config.shards);
+  codec_pool = std::make_unique<CodecPool>(config.shards, budget);
   auto opened_store = metadata::LocalStore::Open(
       {shards[0], *disk_pool, fs}, fmt::format("{}/{}", config.data_directory, kMetadataDirectory),
       WallNow());

@@ -22,6 +22,8 @@ std::string Describe(const tcp::endpoint& endpoint) {
 // bbr paces sendfile down to a third of its speed.
 void TuneSocket(tcp::socket& socket, bool is_loopback) {
   IoError ignored;
+  // sendfile has no flag for it, and Asio sets it only with the first wait.
+  socket.non_blocking(true, ignored);
   socket.set_option(tcp::no_delay(true), ignored);
   if (!is_loopback) return;
   constexpr char kCubic[] = "cubic";

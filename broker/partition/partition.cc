@@ -76,12 +76,9 @@ awaitable<record::Recompressed> Partition::Open(std::span<std::byte> batch, Time
     record::Recompressed opened = record::Recompress(batch, how);
     if (!opened.needs_more_bytes) co_return opened;
   }
-  how.max_bytes = bytes_max;
+  how.max_bytes = std::min(bytes_max, environment_.codec_pool.bytes_max());
   record::Recompressed opened;
-  static_cast<void>(co_await environment_.codec_pool.Run([&] {
-    opened = record::Recompress(batch, how);
-    return absl::OkStatus();
-  }));
+  co_await environment_.codec_pool.Run(0, [&] { opened = record::Recompress(batch, how); });
   co_return opened;
 }
 

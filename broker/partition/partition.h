@@ -22,6 +22,7 @@
 #include "broker/core/replica_state.h"
 #include "broker/partition/deferred_jobs.h"
 #include "broker/partition/flusher.h"
+#include "broker/runtime/codec_pool.h"
 #include "broker/runtime/disk_pool.h"
 #include "broker/runtime/task_group.h"
 #include "proto/error_code.h"
@@ -40,7 +41,7 @@ struct PartitionName {
 struct Environment {
   Shard& shard;
   DiskPool& disk_pool;
-  DiskPool& codec_pool;
+  CodecPool& codec_pool;
   // Called on the partition's shard when its log directory has failed.
   std::function<void()> on_disk_failure;
 };

@@ -1,5 +1,4 @@
-// A few threads for calls that may block on a disk: sync, open, unlink, cold reads, recovery. The
-// broker has a second pool of this kind for (de)compression.
+// A few threads for calls that may block on a disk: sync, open, unlink, cold reads, recovery.
 //
 // Threading: Submit and Run may be called on any shard. Jobs start in the order of submission.
 // The queue is bounded by its callers: every log has at most one job of each kind in flight.

@@ -33,6 +33,8 @@ class MemoryBudget {
   int64_t shared_limit() const { return shared_limit_; }
   // With what shards have taken in advance.
   int64_t used() const { return used_.load(std::memory_order_relaxed); }
+  // Of the part for everybody; negative: it is exceeded.
+  int64_t shared_left() const { return shared_limit_ - used(); }
   void Add(int64_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
 
   // A quarter of what this machine, or the control group that the process runs in, has.

@@ -15,6 +15,11 @@ Shard& Shard::Current() {
 
 void Shard::Loop() {
   current_ = this;
+  // sendfile has no MSG_NOSIGNAL.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   context_.run();
   current_ = nullptr;
 }

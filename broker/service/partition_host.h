@@ -15,6 +15,7 @@
 #include "broker/core/cluster_image.h"
 #include "broker/core/properties.h"
 #include "broker/partition/partition_table.h"
+#include "broker/runtime/codec_pool.h"
 #include "broker/runtime/disk_pool.h"
 #include "broker/runtime/task_group.h"
 #include "broker/service/topic_settings.h"
@@ -28,7 +29,7 @@ class PartitionHost {
   struct Environment {
     Shard& shard;
     DiskPool& disk_pool;
-    DiskPool& codec_pool;
+    CodecPool& codec_pool;
     partition::PartitionTable& table;
     storage::FileSystem& file_system;
     storage::DataDirectory& data_directory;

@@ -120,6 +120,32 @@ TEST_CASE("message sets: what is damaged, mixed or marked is refused, and its ne
   for (int32_t partition : {1, 2, 3, 4, 5, 6}) CHECK(ReadAll(client, "t", partition).empty());
 }
 
+TEST_CASE("message sets: while there is no memory for one, an old fetch finds nothing") {
+  TestBroker broker(1, {{"memory.budget.bytes", "67108864"}});
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t");
+  REQUIRE(ProduceSet(client, 2, SetOf(1, {"good"})) == ErrorCode::kNone);
+  const MemoryBudget& budget = broker.broker().memory_budget();
+  auto wait_until = [&](auto&& holds) {
+    for (int tries = 0; !holds() && tries < 100'000; ++tries) {
+      client.Call(wire::ApiVersionsRequest{"a", "1"}, 3);
+    }
+    REQUIRE(holds());
+  };
+  {
+    std::vector<TestClient> halves;
+    Batch half(1 << 20);
+    half[1] = std::byte{0x10};  // a frame of that size, whose last bytes do not come
+    for (int i = 0; i < 46; ++i) halves.emplace_back(broker.Connect()).SendRaw(half);
+    wait_until([&] { return budget.shared_left() < 2 << 20; });
+    Fetched fetched = FetchSet(client, 2, 0);
+    CHECK(fetched.error == ErrorCode::kNone);
+    CHECK(fetched.bytes == 0);
+  }
+  wait_until([&] { return budget.shared_left() > 2 << 20; });
+  CHECK(FetchSet(client, 2, 0).messages.size() == 1);
+}
+
 TEST_CASE("message sets: a bomb is refused, and the broker goes on") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect();

@@ -161,6 +161,25 @@ TEST_CASE("connection: who does not read its answers is not read any more") {
   CHECK(IsWell(broker.Connect()));
 }
 
+TEST_CASE("connection: who sends much at once and reads nothing does not hold up the others") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient other = broker.Connect();
+  CreateTopic(other, "t");
+  for (int i = 0; i < 4; ++i) Produce(other, "t", 0, LargeBatch(900'000));
+  FetchCall fetch;
+  fetch.Add("t", 0, 0, 4 << 20);
+  wire::ByteBuffer requests;
+  {
+    TestClient writer = broker.Connect();
+    for (int i = 0; i < 50; ++i) writer.EncodeTo(requests, fetch.request(), kFetchVersion);
+  }
+  // So many that the requests of some are there before the broker looks at their connections.
+  std::vector<TestClient> rude;
+  for (int i = 0; i < 50; ++i) rude.emplace_back(broker.Connect(4096)).SendRaw(requests.bytes());
+  CHECK(IsWell(std::move(other)));
+  CHECK(IsWell(broker.Connect()));
+}
+
 TEST_CASE("connection: a slow reader gets every byte") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect(4096);
@@ -301,7 +320,7 @@ TEST_CASE("connection: a frame of the largest size that the budget allows comes 
 }
 
 // Hidden, run by its name: where the test connects fast, the memory stays for longer than 100 s.
-TEST_CASE("connection: what a client that leaves was waiting for takes no memory any more", "[.]") {
+TEST_CASE("connection: what a client that leaves was waiting for takes no memory any more") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect();
   CreateTopic(client, "t");
@@ -314,13 +333,16 @@ TEST_CASE("connection: what a client that leaves was waiting for takes no memory
     waiting.Receive<wire::ApiVersionsRequest>(3);
   };
   const MemoryBudget& budget = broker.broker().memory_budget();
+  int64_t used = 0;
   {
     std::vector<TestClient> leavers;
     for (int i = 0; i < 100; ++i) wait_for_records(leavers.emplace_back(broker.Connect()));
-    CHECK(budget.used() > 100 * 100 * 4096);
+    used = budget.used();
+    CHECK(used > 100 * 100 * 4096);
   }
   int64_t tries = 0;
-  for (; budget.used() > 100 * 4096 * 10 && tries < 100'000; ++tries) {
+  // Some blocks are kept for the next clients.
+  for (; budget.used() > used / 2 && tries < 100'000; ++tries) {
     REQUIRE(IsWell(broker.Connect()));
   }
   CHECK(tries < 100'000);
