@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kDigits = 20;
 // The offsets of a segment are at most 2^31 above its base and must not overflow.
-constexpr int64_t kBaseMax = std::numeric_limits<int64_t>::max() - (int64_t{1} << 32);
+constexpr uint64_t kBaseMax = std::numeric_limits<int64_t>::max() - (uint64_t{1} << 32);
 
 absl::StatusOr<SegmentFiles> Open(FileSystem& fs, const std::string& directory, Offset base,
                                   OpenMode log_mode) {
@@ -39,13 +39,14 @@ std::string SegmentFilePath(const std::string& directory, Offset offset, std::st
 
 std::optional<SegmentName> ParseSegmentName(std::string_view name) {
   if (name.size() <= kDigits) return std::nullopt;
-  int64_t offset = 0;
+  uint64_t offset = 0;  // of an unsigned one no sign is accepted
   const char* end = name.data() + kDigits;
   const auto parsed = std::from_chars(name.data(), end, offset);
-  if (parsed.ec != std::errc() || parsed.ptr != end || offset < 0 || offset > kBaseMax) {
+  if (parsed.ec != std::errc() || parsed.ptr != end || offset > kBaseMax) {
     return std::nullopt;
   }
-  return SegmentName{.offset = Offset(offset), .suffix = name.substr(kDigits)};
+  return SegmentName{.offset = Offset(static_cast<int64_t>(offset)),
+                     .suffix = name.substr(kDigits)};
 }
 
 uint64_t SegmentJitter(const std::string& directory, Offset base) {
