@@ -13,11 +13,9 @@ using Result = wire::DeleteRecordsResponse::Partition;
 // On the partition's shard.
 awaitable<void> Delete(const Services& services, partition::PartitionKey key,
                        std::optional<Offset> end, Result& result) {
-  partition::Partition* found = services.partitions.On(Shard::Current()).Find(key);
-  if (found == nullptr) {
-    result.error_code = ErrorCode::kKafkaStorageError;
-    co_return;
-  }
+  partition::Partition* found =
+      services.partitions.On(Shard::Current()).FindServing(key, result.error_code);
+  if (found == nullptr) co_return;
   auto hold = found->shared_from_this();
   partition::Partition::DeleteOutcome outcome = co_await hold->DeleteRecords(end);
   result.error_code = outcome.error;

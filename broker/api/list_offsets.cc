@@ -68,11 +68,9 @@ awaitable<void> FindByTime(const Services& services,
 // On the partition's shard.
 awaitable<void> Find(const Services& services, partition::PartitionKey key, const Asked& asked,
                      Result& result) {
-  partition::Partition* found = services.partitions.On(Shard::Current()).Find(key);
-  if (found == nullptr || found->failure() != ErrorCode::kNone) {
-    result.error_code = found == nullptr ? ErrorCode::kKafkaStorageError : found->failure();
-    co_return;
-  }
+  partition::Partition* found =
+      services.partitions.On(Shard::Current()).FindServing(key, result.error_code);
+  if (found == nullptr) co_return;
   result.error_code = found->CheckLeaderEpoch(asked.current_leader_epoch);
   if (result.error_code != ErrorCode::kNone) co_return;
   switch (asked.timestamp) {

@@ -79,11 +79,9 @@ awaitable<void> MeasureDisk(const Context& context, LogDirs::Result& result) {
 
 awaitable<void> ListProducers(const Context& context, partition::PartitionKey key,
                               Producers::Partition& result) {
-  partition::Partition* found = context.services.partitions.On(Shard::Current()).Find(key);
-  if (found == nullptr || found->failure() != ErrorCode::kNone) {
-    result.error_code = found == nullptr ? ErrorCode::kKafkaStorageError : found->failure();
-    co_return;
-  }
+  partition::Partition* found =
+      context.services.partitions.On(Shard::Current()).FindServing(key, result.error_code);
+  if (found == nullptr) co_return;
   auto active = found->log().ActiveProducers();
   result.active_producers = context.arena().NewArray<Producers::Producer>(active.size());
   for (size_t i = 0; i < active.size(); ++i) {
@@ -97,11 +95,9 @@ awaitable<void> ListProducers(const Context& context, partition::PartitionKey ke
 awaitable<void> FindEpochEnd(const Services& services, partition::PartitionKey key,
                              const wire::OffsetForLeaderEpochRequest::Partition& asked,
                              EpochEnd& result) {
-  partition::Partition* found = services.partitions.On(Shard::Current()).Find(key);
-  if (found == nullptr || found->failure() != ErrorCode::kNone) {
-    result.error_code = found == nullptr ? ErrorCode::kKafkaStorageError : found->failure();
-    co_return;
-  }
+  partition::Partition* found =
+      services.partitions.On(Shard::Current()).FindServing(key, result.error_code);
+  if (found == nullptr) co_return;
   result.error_code = found->CheckLeaderEpoch(asked.current_leader_epoch);
   if (result.error_code != ErrorCode::kNone) co_return;
   auto end = found->EndOfEpoch(asked.leader_epoch);

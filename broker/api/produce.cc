@@ -169,14 +169,6 @@ bool TryAppend(const Context& context, Write& write, const partition::AppendRequ
   return true;
 }
 
-awaitable<void> AppendAll(const Context& context, Writes& writes,
-                          partition::AppendRequest request) {
-  for (Write& write : writes) {
-    if (TryAppend(context, write, request)) continue;
-    co_await context.services.partitions.ShardOf(write.key).Run(Append(context, write, request));
-  }
-}
-
 // Kafka closes the connection of an acks=0 producer after an error, so that it asks for metadata.
 void FinishUnanswered(const Context& context, AnswerSlot slot,
                       const wire::ProduceResponse& response) {
@@ -218,8 +210,11 @@ awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, A
   Writes writes = PlanWrites(context, request, response);
   std::vector<std::vector<std::byte>> converted;
   if (context.version < kBatchesSince) co_await ConvertSets(context, writes, converted);
-  bool acks_all = request.acks == wire::kAcksAll;
-  co_await AppendAll(context, writes, {.acks_all = acks_all, .now = WallNow()});
+  partition::AppendRequest append{.acks_all = request.acks == wire::kAcksAll, .now = WallNow()};
+  for (Write& write : writes) {
+    if (TryAppend(context, write, append)) continue;
+    co_await context.services.partitions.ShardOf(write.key).Run(Append(context, write, append));
+  }
   if (request.acks == wire::kAcksNone) {
     FinishUnanswered(context, std::move(slot), response);
     co_return;

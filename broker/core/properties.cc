@@ -82,21 +82,25 @@ std::optional<std::string> OutOfBounds(const Property& property, std::optional<N
                      property.max, *number);
 }
 
-// Levenshtein's distance, one row at a time.
-size_t EditDistance(std::string_view a, std::string_view b) {
+// Levenshtein's distance, one row at a time; `limit` stands for that much and more.
+size_t EditDistance(std::string_view a, std::string_view b, size_t limit) {
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= limit) return limit;
   std::vector<size_t> row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = row[0];
     row[0] = i;
+    size_t least = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t above = row[j];
       size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
       row[j] = std::min({above + 1, row[j - 1] + 1, changed});
       diagonal = above;
+      least = std::min(least, row[j]);
     }
+    if (least >= limit) return limit;
   }
-  return row[b.size()];
+  return std::min(row[b.size()], limit);
 }
 
 }  // namespace
@@ -115,10 +119,11 @@ bool IsKafkaOnlyProperty(std::string_view name) {
 
 std::string_view NearestProperty(PropertyScope scope, std::string_view name) {
   std::string_view nearest;
-  size_t nearest_distance = SIZE_MAX;
+  // What differs in more than a third of its letters is no help, and would take long to find.
+  size_t nearest_distance = name.size() / 3 + 2;
   for (const Property& property : AllProperties()) {
     if (property.scope != scope) continue;
-    size_t distance = EditDistance(name, property.name);
+    size_t distance = EditDistance(name, property.name, nearest_distance);
     if (distance >= nearest_distance) continue;
     nearest = property.name;
     nearest_distance = distance;
@@ -127,9 +132,10 @@ std::string_view NearestProperty(PropertyScope scope, std::string_view name) {
 }
 
 std::string UnknownProperty(PropertyScope scope, std::string_view name) {
-  if (name.size() > kShownMax) return fmt::format("unknown property '{}'", Shown(name));
-  return fmt::format("unknown property '{}'; the nearest known one is '{}'", name,
-                     NearestProperty(scope, name));
+  std::string_view nearest;
+  if (name.size() <= kShownMax) nearest = NearestProperty(scope, name);
+  if (nearest.empty()) return fmt::format("unknown property '{}'", Shown(name));
+  return fmt::format("unknown property '{}'; the nearest known one is '{}'", name, nearest);
 }
 
 std::optional<std::string> InvalidValue(const Property& property, std::string_view value) {

@@ -52,7 +52,7 @@ std::span<const Unit> UnitsOf(std::string_view broker_name);
 // Names of Kafka's broker properties that are accepted and have no effect here.
 std::span<const std::string_view> KafkaOnlyPropertyNames();
 bool IsKafkaOnlyProperty(std::string_view name);
-// The known name that looks most like `name`.
+// The known name that looks most like `name`; empty where none does.
 std::string_view NearestProperty(PropertyScope scope, std::string_view name);
 std::string UnknownProperty(PropertyScope scope, std::string_view name);
 // Why `value` cannot be a value of the property; none when it can.

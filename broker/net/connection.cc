@@ -99,8 +99,11 @@ awaitable<void> Connection::Serve() {
 awaitable<bool> Connection::Receive() {
   for (;;) {
     if (drained_socket_) {
-      bool is_open = co_await WaitForBytes();
-      if (!is_open) co_return false;
+      // Here, and not in a coroutine of its own, which every request would pay for.
+      BeginToWait();
+      auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
+      waits_to_read_ = false;
+      if (error || closed_ || draining_) co_return false;
     }
     std::span<std::byte> room = in_.Room();
     if (room.empty()) {
@@ -121,13 +124,10 @@ awaitable<bool> Connection::Receive() {
   }
 }
 
-awaitable<bool> Connection::WaitForBytes() {
+void Connection::BeginToWait() {
   in_.Settle();
   if (in_.capacity() > 0) WatchFrame();
   waits_to_read_ = true;
-  auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
-  waits_to_read_ = false;
-  co_return !error && !closed_ && !draining_;
 }
 
 // Part of a frame is there, and the peer has sent nothing more.

@@ -84,7 +84,7 @@ class Connection final : public AnswerSink,
   void OnTimer() override;
   void ArmTimer(MonotonicMs deadline);
   awaitable<bool> Receive();
-  awaitable<bool> WaitForBytes();
+  void BeginToWait();
   awaitable<bool> HandleFrames();
   awaitable<void> WaitForRoom();
   awaitable<void> WaitForMemory();

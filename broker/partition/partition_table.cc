@@ -12,6 +12,12 @@ Partition* ShardTable::Find(const PartitionKey& key) const {
   return found == partitions_.end() ? nullptr : found->second.get();
 }
 
+Partition* ShardTable::FindServing(const PartitionKey& key, ErrorCode& error) const {
+  Partition* found = Find(key);
+  error = found == nullptr ? ErrorCode::kKafkaStorageError : found->failure();
+  return error == ErrorCode::kNone ? found : nullptr;
+}
+
 void ShardTable::Put(const PartitionKey& key, std::shared_ptr<Partition> partition) {
   bool inserted = partitions_.emplace(key, std::move(partition)).second;
   INVARIANT(inserted);

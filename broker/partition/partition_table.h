@@ -29,6 +29,8 @@ class ShardTable {
  public:
   // Null when the partition is not hosted here (any more).
   Partition* Find(const PartitionKey& key) const;
+  // One whose log can be read; null otherwise, with the reason in `error`.
+  Partition* FindServing(const PartitionKey& key, ErrorCode& error) const;
   void Put(const PartitionKey& key, std::shared_ptr<Partition> partition);
   std::shared_ptr<Partition> Take(const PartitionKey& key);
   std::vector<std::shared_ptr<Partition>> All() const;

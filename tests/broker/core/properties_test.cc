@@ -18,6 +18,11 @@ TEST_CASE("properties: an unknown name suggests the nearest one") {
   CHECK_THAT(*fault, Contains("'log.retention.hour'") && Contains("'log.retention.hours'"));
   CHECK_FALSE(broker.IsSet("log.retention.hour"));
   CHECK(NearestProperty(PropertyScope::kTopic, "retention_ms") == "retention.ms");
+  CHECK(NearestProperty(PropertyScope::kTopic, "retentionms") == "retention.ms");
+  CHECK(NearestProperty(PropertyScope::kTopic, "colour").empty());
+  fault = broker.Set("colour", "blue");
+  REQUIRE(fault.has_value());
+  CHECK(*fault == "unknown property 'colour'");
 }
 
 TEST_CASE("properties: a broker's name is unknown to a topic and the other way round") {
