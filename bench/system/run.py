@@ -56,6 +56,15 @@ PRODUCE = (
 FETCH = {"fetch-100k": 102_400, "fetch-1m": 1_024_000}
 
 
+def fetch_arguments(name: str, filled: report.Window) -> list[str]:
+    """Of a load that reads what the window `filled` wrote."""
+    batch_bytes = filled["batch_bytes"]
+    return ["fetch", "--partitions", "4", "--connections", "4",
+            "--max-bytes", str(FETCH[name] // batch_bytes * batch_bytes),
+            "--batch-bytes", str(batch_bytes),
+            "--records-per-batch", str(filled["records_per_batch"])]
+
+
 class Run:
     """One benchmark run: its windows, in the order in which they were measured."""
 
@@ -100,11 +109,7 @@ class Run:
             fill = dataclasses.replace(PRODUCE_MANY, stop_after_bytes=FETCH_BYTES)
             filled = self.load(servers["millrace"], fill.arguments(), workload="fill", pair=0)
             for name in names:
-                batch_bytes = filled["batch_bytes"]
-                arguments = ["fetch", "--partitions", "4", "--connections", "4",
-                             "--max-bytes", str(FETCH[name] // batch_bytes * batch_bytes),
-                             "--batch-bytes", str(batch_bytes),
-                             "--records-per-batch", str(filled["records_per_batch"])]
+                arguments = fetch_arguments(name, filled)
                 for pair in range(self.options.pairs):
                     for server in self.order(pair):
                         self.windows.append(

@@ -121,10 +121,11 @@ class Binaries:
         command = [self._null, "--port", port, "--dir", directory, "--fetch-bytes", fetch_bytes]
         return Server("null", [str(word) for word in command], directory, port, {})
 
-    def broker(self, allocation_counts: pathlib.Path | None = None) -> Server:
+    def broker(self, allocation_counts: pathlib.Path | None = None,
+               program: pathlib.Path | None = None, name: str = "millrace") -> Server:
         port = free_port()
-        directory = self._work / "millrace"
-        command = [str(self._broker), "serve", "--data-dir", str(directory),
+        directory = self._work / name
+        command = [str(program or self._broker), "serve", "--data-dir", str(directory),
                    "--listen", f"127.0.0.1:{port}"]
         for setting in self._settings:
             command += ["--set", setting]
@@ -132,4 +133,4 @@ class Binaries:
         if allocation_counts is not None:
             preload = {"LD_PRELOAD": str(self._counter),
                        "MILLRACE_ALLOCATION_COUNTS": str(allocation_counts)}
-        return Server("millrace", command, directory, port, preload)
+        return Server(name, command, directory, port, preload)
