@@ -252,6 +252,11 @@ std::optional<TopicOutcome> TopicService::RefusedGrowth(const TopicGrowth& growt
     return Refused(ErrorCode::kUnknownTopicOrPartition,
                    fmt::format("there is no topic '{}'", growth.name));
   }
+  if (topic->is_internal) {
+    return Refused(ErrorCode::kInvalidTopicException,
+                   "a group's partition follows from the number of partitions of this topic, which "
+                   "therefore stays");
+  }
   auto now = static_cast<int32_t>(topic->partitions.size());
   if (growth.partitions <= now || growth.partitions > kPartitionsMax) {
     return Refused(ErrorCode::kInvalidPartitions,
@@ -321,6 +326,10 @@ awaitable<TopicOutcome> TopicService::DeleteHere(std::string name) {
                       fmt::format("there is no topic '{}'", name));
   }
   core::ClusterImage::TopicPtr topic = found->second;
+  if (topic->is_internal) {
+    co_return Refused(ErrorCode::kInvalidTopicException,
+                      "the committed offsets of all groups are in this topic");
+  }
   metadata::Transaction transaction;
   transaction.conditions = co_await Unchanged(name);
   transaction.mutations.push_back({.key = KeyOf(name)});

@@ -34,6 +34,11 @@ TEST_CASE("groups: the coordinator is this broker, and __consumer_offsets is the
   CHECK(metadata->topics[0].partitions.size() == 3);
   CHECK(Produce(client, "__consumer_offsets", 0, BatchOf({"garbage"})).error_code ==
         ErrorCode::kInvalidTopicException);
+  CHECK(DeleteTopic(client, "__consumer_offsets") == ErrorCode::kInvalidTopicException);
+  std::vector<wire::CreatePartitionsRequest::Topic> more{
+      {.name = "__consumer_offsets", .count = 4, .assignments = std::nullopt}};
+  auto grown = client.Call(wire::CreatePartitionsRequest{.topics = ArrayOf(more)}, 3);
+  CHECK(grown->results[0].error_code == ErrorCode::kInvalidTopicException);
 }
 
 TEST_CASE("groups: other kinds of coordinators are refused") {
