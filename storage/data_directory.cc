@@ -1,5 +1,6 @@
 #include "storage/data_directory.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -85,6 +86,23 @@ absl::Status CheckIdentity(const MetaProperties& found, const DataDirectoryOptio
   return absl::OkStatus();
 }
 
+// Kafka's directory has the same identity file, and partitions that our metadata knows nothing of.
+absl::Status CheckMetadata(const std::vector<std::string>& names,
+                           const DataDirectoryOptions& options, const std::string& path) {
+  const bool is_ours =
+      options.metadata_directory.empty() ||
+      std::find(names.begin(), names.end(), options.metadata_directory) != names.end();
+  if (is_ours) return absl::OkStatus();
+  for (const std::string& name : names) {
+    if (!ParsePartitionDirectory(name)) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "{} holds partitions ({}), but not this broker's metadata ({}): it is another program's, "
+        "Kafka's perhaps, whose data cannot be taken over yet. Use another directory.",
+        path, name, options.metadata_directory));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
@@ -127,6 +145,7 @@ absl::Status DataDirectory::LoadIdentity(const DataDirectoryOptions& options,
                       file, std::string(found.status().message())));
     }
     if (absl::Status same = CheckIdentity(*found, options, file); !same.ok()) return same;
+    if (absl::Status ours = CheckMetadata(names, options, path_); !ours.ok()) return ours;
     identity_ = *std::move(found);
     if (identity_.directory_id) return absl::OkStatus();
   } else if (!absl::IsNotFound(text.status())) {

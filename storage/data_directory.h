@@ -37,6 +37,8 @@ struct DataDirectoryOptions {
   // Random bytes for ids that have to be made.
   std::array<std::byte, 16> cluster_id_seed;
   std::array<std::byte, 16> directory_id_seed;
+  // A directory that is there whenever partitions are; empty: not looked for.
+  std::string metadata_directory = {};
 };
 
 struct PartitionCheckpoint {

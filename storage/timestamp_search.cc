@@ -13,6 +13,8 @@ namespace {
 
 // More than this is not decompressed to answer a look-up; the batch is then taken as one record.
 constexpr size_t kDecompressedBytesMax = size_t{64} << 20;
+// So many batches are opened in vain for one look-up; after that one is taken at its word.
+constexpr int kVainOpeningsMax = 3;
 
 absl::StatusOr<std::vector<std::byte>> ReadBatch(const File& file, const BatchSpot& spot) {
   std::vector<std::byte> bytes(static_cast<size_t>(spot.size));
@@ -80,6 +82,7 @@ std::vector<FileSlice> Log::SlicesForTimestamp(TimestampMs target, Offset limit)
 
 absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForTimestamp(
     const std::vector<FileSlice>& slices, TimestampMs target, Offset limit) {
+  int in_vain = 0;
   for (const FileSlice& slice : slices) {
     HeaderWalk walk(*slice.file, slice.position, slice.position + slice.size);
     while (true) {
@@ -88,11 +91,13 @@ absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForTimestamp(
       if (!spot->has_value()) break;
       if ((*spot)->max_timestamp < target) continue;
       auto found = FindIn(*slice.file, **spot, [&](std::span<const std::byte> batch) -> Found {
+        if (in_vain >= kVainOpeningsMax) return absl::ResourceExhaustedError("opened enough");
         return record::FindByTimestamp(batch, target, Offset(0), kDecompressedBytesMax);
       });
       // A compressed batch may claim a later time than its records have: then the search goes on.
       if (!found.ok()) return found;
       if (found->has_value() && (*found)->offset < limit) return found;
+      ++in_vain;
     }
   }
   return std::nullopt;

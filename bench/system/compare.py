@@ -92,7 +92,8 @@ def main() -> None:
     if fetches := [name for name in system.FETCH if name in options.only]:
         comparison.fetch(fetches)
     rows = [comparison.row(name) for name in known if name in options.only]
-    print(report.markdown_table(("workload", "CPU new/old", "range", "rate new/old", "range"), rows))
+    headings = ("workload", "CPU new/old", "range", "rate new/old", "range")
+    print(report.markdown_table(headings, rows))
     if (busy := report.strange_load(comparison.run.windows)) > 0.2:
         print(f"\nOther work (or write-back) took {busy:.1f} cores while this ran: "
               "do not publish these figures.")

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include "broker/api/config_answer.h"
@@ -41,7 +42,7 @@ Refusal NotSelf(const core::ClusterImage& image, std::string_view name) {
     return Invalid(fmt::format("a broker's name is its id, a whole number, not '{}'",
                                name.substr(0, kShownMax)));
   }
-  if (BrokerId(id) == SelfOf(image)) return {};
+  if (BrokerId(id) == SelfOf(image) && name == std::to_string(id)) return {};
   return Invalid(fmt::format("this is broker {}, not {}", SelfOf(image).value(), id));
 }
 
@@ -110,7 +111,7 @@ class Describer {
 
   Refusal DescribeLoggers(const Resource& resource, Response::Result& result) {
     Refusal refusal = NotSelf(*image_, resource.resource_name);
-    if (refusal.error != ErrorCode::kNone || !IsAsked(resource, kRootLogger)) return refusal;
+    if (refusal.error != ErrorCode::kNone || !AskedKeys(resource).Has(kRootLogger)) return refusal;
     result.configs = arena_.NewArray<Response::Config>(1);
     result.configs[0].name = kRootLogger;
     result.configs[0].value = RootLoggerLevel();
@@ -118,17 +119,25 @@ class Describer {
     return {};
   }
 
-  static bool IsAsked(const Resource& resource, std::string_view name) {
-    const auto& keys = resource.configuration_keys;
-    if (!keys.has_value() || keys->empty()) return true;
-    return std::find(keys->begin(), keys->end(), name) != keys->end();
-  }
+  // Its keys are looked up once for each property: there may be very many.
+  class AskedKeys {
+   public:
+    explicit AskedKeys(const Resource& resource) {
+      const auto& keys = resource.configuration_keys;
+      if (keys.has_value()) names_.insert(keys->begin(), keys->end());
+    }
+    bool Has(std::string_view name) const { return names_.empty() || names_.contains(name); }
+
+   private:
+    absl::flat_hash_set<std::string_view> names_;
+  };
 
   void Put(const std::vector<core::ConfigView>& views, const Resource& resource,
            Response::Result& result) {
+    const AskedKeys keys(resource);
     std::vector<const core::ConfigView*> asked;
     for (const core::ConfigView& view : views) {
-      if (IsAsked(resource, view.property->name)) asked.push_back(&view);
+      if (keys.Has(view.property->name)) asked.push_back(&view);
     }
     result.configs = arena_.NewArray<Response::Config>(asked.size());
     for (size_t i = 0; i < asked.size(); ++i) {

@@ -62,11 +62,17 @@ struct ShardState {
         memory(shard_memory),
         arenas(std::min(wire::Arena::kBytesMax,
                         static_cast<size_t>(shard_memory.budget().limit() / kArenaShare))),
-        sessions(options.fetch_sessions_max),
+        sessions(options.fetch_sessions_max,
+                 static_cast<size_t>(std::min(
+                     kSessionPartitionsMax,
+                     shard_memory.budget().limit() / kArenaShare / kSessionPartitionBytes))),
         parked(home) {}
 
   // One request's arrays take no more than this part of the memory budget.
   static constexpr int64_t kArenaShare = 16;
+  // What a shard's fetch sessions may hold, all together.
+  static constexpr int64_t kSessionPartitionsMax = 200'000;
+  static constexpr int64_t kSessionPartitionBytes = 320;  // measured, rounded up
 
   Shard& shard;
   ShardMemory& memory;

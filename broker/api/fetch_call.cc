@@ -18,6 +18,9 @@ constexpr int64_t kInlineBytesMax = 16 << 10;
 constexpr int32_t kFinalEpoch = -1;  // no session, or the end of one
 constexpr int32_t kInitialEpoch = 0;
 
+// A session that grows by more than this is looked at whether it has room.
+constexpr size_t kFewPartitions = 100;
+
 // Fetches name topics by id from this version on.
 constexpr int16_t kTopicIdsSince = 13;
 
@@ -60,6 +63,12 @@ void PlanFromSession(const Context& context, FetchCall& call) {
                     .current_leader_epoch = wanted.current_leader_epoch,
                     .last_fetched_epoch = wanted.last_fetched_epoch};
   }
+}
+
+size_t CountPartitions(const wire::FetchRequest& request) {
+  size_t count = 0;
+  for (const auto& topic : request.topics) count += topic.partitions.size();
+  return count;
 }
 
 void UpdateSession(const wire::FetchRequest& request, core::FetchSession& session) {
@@ -179,6 +188,7 @@ ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCa
   call.bytes_min = request.min_bytes;
   call.bytes_max =
       std::min<int64_t>(std::max(request.max_bytes, 0), context.services.options.fetch_bytes_max);
+  call.bytes_min = std::min(call.bytes_min, call.bytes_max);
   call.is_read_committed = request.isolation_level == wire::IsolationLevel::kReadCommitted;
   core::FetchSessionCache& sessions = context.here.sessions;
   int64_t now_ms = SteadyNow().value();
@@ -186,7 +196,8 @@ ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCa
   if (request.session_epoch == kFinalEpoch || request.session_epoch == kInitialEpoch) {
     if (request.session_id != 0) sessions.Close(request.session_id);
     if (request.session_epoch == kInitialEpoch && !request.topics.empty()) {
-      call.session = sessions.Create(FreshPositiveInt(), by_topic_id, now_ms);
+      call.session =
+          sessions.Create(FreshPositiveInt(), by_topic_id, CountPartitions(request), now_ms);
     }
     if (call.session == nullptr) {
       PlanFromRequest(context, request, call);
@@ -195,6 +206,11 @@ ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCa
   } else {
     auto used = sessions.Use({request.session_id, request.session_epoch, by_topic_id}, now_ms);
     if (used.error != ErrorCode::kNone) return used.error;
+    size_t asked = CountPartitions(request);
+    if (asked > kFewPartitions && !sessions.HasRoomFor(asked)) {
+      sessions.Close(request.session_id);
+      return ErrorCode::kFetchSessionIdNotFound;  // the client begins anew, and gets none
+    }
     call.session = std::move(used.session);
     call.is_incremental = true;
   }

@@ -1,13 +1,17 @@
 // DescribeGroups, ListGroups and DeleteGroups.
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include "broker/api/group_text.h"
 #include "broker/api/handlers.h"
+#include "broker/core/group/cut_text.h"
 
 namespace millrace::api {
 
@@ -38,11 +42,45 @@ std::string Normalised(std::string_view text) {
   return lower;
 }
 
-bool Passes(wire::Array<std::string_view> filter, std::string_view value) {
-  if (filter.empty()) return true;
-  std::string wanted = Normalised(value);
-  return std::any_of(filter.begin(), filter.end(),
-                     [&](std::string_view one) { return Normalised(one) == wanted; });
+// What a request wants to see of states, or of types. It may name many, so it is read once for each
+// value that there is, however many groups have it. The names must outlive it.
+class Filter {
+ public:
+  explicit Filter(wire::Array<std::string_view> names) : names_(names) {}
+
+  bool Passes(std::string_view value) {
+    auto [passes, is_new] = passes_.try_emplace(value, false);
+    if (is_new) passes->second = names_.empty() || Names(value);
+    return passes->second;
+  }
+
+ private:
+  bool Names(std::string_view value) const {
+    std::string wanted = Normalised(value);
+    return std::any_of(names_.begin(), names_.end(),
+                       [&](std::string_view one) { return Normalised(one) == wanted; });
+  }
+
+  wire::Array<std::string_view> names_;
+  std::map<std::string_view, bool> passes_;  // by value
+};
+
+// A name may be as long as a string on the wire can be: then there is no room for more words.
+std::string NotFoundText(std::string_view group_id) {
+  constexpr size_t kShownBytesMax = 100;
+  std::string_view shown = core::group::CutText(group_id, kShownBytesMax);
+  std::string_view rest = shown.size() < group_id.size() ? "..." : "";
+  return fmt::format("Group {}{} not found.", shown, rest);
+}
+
+// What is named twice is answered once: a small request could ask for much, otherwise.
+void DropRepeated(wire::Array<std::string_view>& names) {
+  absl::flat_hash_set<std::string_view> seen;
+  size_t kept = 0;
+  for (std::string_view name : names) {
+    if (seen.insert(name).second) names[kept++] = name;
+  }
+  names.Shrink(kept);
 }
 
 // Metadata and assignments are of interest only where they are settled.
@@ -82,7 +120,7 @@ void PutDescribed(const Context& context, const wire::DescribeGroupsRequest& req
   PutMembers(context, membership, group);
   if (is_unknown && context.version >= kGroupIdNotFoundSince) {
     group.error_code = ErrorCode::kGroupIdNotFound;
-    group.error_message = arena.Copy(fmt::format("Group {} not found.", group.group_id));
+    group.error_message = arena.Copy(NotFoundText(group.group_id));
   } else if (request.include_authorized_operations) {
     group.authorized_operations = kAllOperations;
   }
@@ -93,6 +131,7 @@ void PutDescribed(const Context& context, const wire::DescribeGroupsRequest& req
 awaitable<void> HandleDescribeGroups(Context& context, wire::DescribeGroupsRequest& request,
                                      AnswerSlot slot) {
   wire::DescribeGroupsResponse response;
+  DropRepeated(request.groups);
   response.groups =
       context.arena().NewArray<wire::DescribeGroupsResponse::Group>(request.groups.size());
   for (size_t i = 0; i < request.groups.size(); ++i) {
@@ -110,12 +149,12 @@ awaitable<void> HandleListGroups(Context& context, wire::ListGroupsRequest& requ
   ListAnswer answer = co_await context.services.groups.List();
   response.error_code = answer.error;
   auto groups = context.arena().NewArray<wire::ListGroupsResponse::Group>(answer.groups.size());
+  Filter states(request.states_filter);
+  Filter types(request.types_filter);
   size_t kept = 0;
   for (const ListAnswer::Listed& listed : answer.groups) {
     std::string_view state = core::group::StateName(listed.state);
-    if (!Passes(request.states_filter, state) || !Passes(request.types_filter, kClassicType)) {
-      continue;
-    }
+    if (!states.Passes(state) || !types.Passes(kClassicType)) continue;
     groups[kept++] = {listed.group_id, listed.protocol_type, state, kClassicType};
   }
   groups.Shrink(kept);

@@ -38,7 +38,7 @@ void SetOffset(const partition::Partition& partition, Offset offset, Result& res
   result.leader_epoch = partition.leader_epoch();
 }
 
-// Looks through the files on the disk pool, for they may be cold.
+// Looks through the files on the codec pool: they may be cold, and batches are decompressed.
 awaitable<void> FindByTime(const Services& services,
                            std::shared_ptr<partition::Partition> partition, int64_t timestamp,
                            Result& result) {
@@ -49,14 +49,13 @@ awaitable<void> FindByTime(const Services& services,
       wants_max ? partition->log().SlicesForMaxTimestamp(limit)
                 : partition->log().SlicesForTimestamp(TimestampMs(timestamp), limit);
   Found found = std::nullopt;
-  absl::Status status = co_await services.disk_pool.Run([&] {
+  co_await services.codec_pool.Run(0, [&] {
     found = wants_max ? storage::Log::ScanForMaxTimestamp(slices, limit)
                       : storage::Log::ScanForTimestamp(slices, TimestampMs(timestamp), limit);
-    return found.status();
   });
-  if (!status.ok()) {
+  if (!found.ok()) {
     spdlog::error("{}-{}: search by time failed: {}", partition->name().topic,
-                  partition->name().index.value(), status.ToString());
+                  partition->name().index.value(), found.status().ToString());
     result.error_code = ErrorCode::kKafkaStorageError;
   } else if (found->has_value()) {
     result.timestamp = (*found)->timestamp.value();

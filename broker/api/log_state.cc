@@ -133,6 +133,8 @@ awaitable<void> HandleDescribeProducers(Context& context, wire::DescribeProducer
   Producers response;
   core::ImagePtr image = context.services.cluster.ptr();
   response.topics = context.arena().NewArray<Producers::Topic>(request.topics.size());
+  // Answers are far larger than requests; nobody needs one twice.
+  absl::flat_hash_set<std::pair<std::string_view, int32_t>> seen;
   for (size_t t = 0; t < request.topics.size(); ++t) {
     const auto& asked = request.topics[t];
     Producers::Topic& answer = response.topics[t];
@@ -146,6 +148,11 @@ awaitable<void> HandleDescribeProducers(Context& context, wire::DescribeProducer
       if (topic == nullptr || !topic->HasPartition(result.partition_index)) {
         result.error_code = ErrorCode::kUnknownTopicOrPartition;
         result.error_message = "no such topic or partition";
+        continue;
+      }
+      if (!seen.emplace(asked.name, result.partition_index.value()).second) {
+        result.error_code = ErrorCode::kInvalidRequest;
+        result.error_message = "the partition stands twice in the request";
         continue;
       }
       partition::PartitionKey key{topic->id, result.partition_index};

@@ -80,7 +80,9 @@ void DropRepeated(wire::Array<wire::MetadataRequest::Topic>& topics) {
   absl::flat_hash_set<std::pair<std::string_view, TopicId>> seen;
   size_t kept = 0;
   for (const auto& topic : topics) {
-    bool is_new = seen.insert({topic.name.value_or(""), topic.topic_id}).second;
+    // A name goes before an id.
+    std::string_view name = topic.name.value_or("");
+    bool is_new = seen.insert({name, name.empty() ? topic.topic_id : TopicId{}}).second;
     if (is_new) topics[kept++] = topic;
   }
   topics.Shrink(kept);

@@ -1,6 +1,12 @@
 // OffsetCommit, OffsetFetch and OffsetDelete. Offsets are kept by topic id, so those of a deleted
 // topic are never taken for those of a later one of the same name.
+#include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "broker/api/handlers.h"
 
@@ -63,17 +69,61 @@ CommitPlan PlanCommit(const Context& context, const core::ClusterImage& image,
   return plan;
 }
 
-using FetchTopics = wire::Array<wire::OffsetFetchRequest::Topic>;
+using FetchTopic = wire::OffsetFetchRequest::Topic;
+using FetchTopics = std::span<const FetchTopic>;
 using FetchedTopics = wire::Array<wire::OffsetFetchResponse::Topic>;
 
-// A group and the partitions that are asked of it; none: whatever it has committed.
+// A group, and what is asked of it.
 struct FetchPlan {
   std::string_view group_id;
-  std::optional<FetchTopics> topics;
+  bool all = false;                // whatever it has committed
+  std::vector<FetchTopic> topics;  // where not all is asked for
+
+  void Add(const std::optional<wire::Array<FetchTopic>>& asked) {
+    all = all || !asked.has_value();
+    if (asked.has_value()) topics.insert(topics.end(), asked->begin(), asked->end());
+  }
 };
 
+// What is asked for twice is answered once: each offset may carry kilobytes of metadata, so a small
+// request could ask for much. The lists of partitions are shortened where they lie.
+void DropRepeated(std::vector<FetchTopic>& topics) {
+  absl::flat_hash_map<std::pair<std::string_view, TopicId>, uint32_t> numbers;
+  absl::flat_hash_set<std::pair<uint32_t, PartitionIndex>> seen;
+  size_t topics_kept = 0;
+  for (FetchTopic topic : topics) {
+    auto number = static_cast<uint32_t>(numbers.size());
+    auto [entry, is_new] = numbers.try_emplace(std::pair(topic.name, topic.topic_id), number);
+    size_t kept = 0;
+    for (PartitionIndex index : topic.partition_indexes) {
+      bool is_first = seen.insert({entry->second, index}).second;
+      if (is_first) topic.partition_indexes[kept++] = index;
+    }
+    topic.partition_indexes.Shrink(kept);
+    if (is_new || kept > 0) topics[topics_kept++] = topic;
+  }
+  topics.resize(topics_kept);
+}
+
+// Each group once, in the order of first mention, with all that is asked of it.
+std::vector<FetchPlan> PlanFetch(const wire::OffsetFetchRequest& request, int16_t version) {
+  std::vector<FetchPlan> plans;
+  if (version < kBatchedFetchSince) {
+    plans.push_back({.group_id = request.group_id, .topics = {}});
+    plans[0].Add(request.topics);
+  }
+  absl::flat_hash_map<std::string_view, size_t> places;
+  for (const auto& asked : request.groups) {
+    auto [place, is_new] = places.try_emplace(asked.group_id, plans.size());
+    if (is_new) plans.push_back({.group_id = asked.group_id, .topics = {}});
+    plans[place->second].Add(asked.topics);
+  }
+  for (FetchPlan& plan : plans) DropRepeated(plan.topics);
+  return plans;
+}
+
 std::vector<TopicPartition> KnownPartitions(const Context& context, const core::ClusterImage& image,
-                                            const FetchTopics& topics) {
+                                            FetchTopics topics) {
   std::vector<TopicPartition> partitions;
   for (const auto& asked : topics) {
     const core::TopicImage* topic = FindTopic(context, image, asked);
@@ -91,8 +141,8 @@ void PutOffset(wire::Arena& arena, const core::group::CommittedOffset& committed
 }
 
 // `found` is in the order of the request, without the partitions that have no offset.
-FetchedTopics PutAsked(const Context& context, const core::ClusterImage& image,
-                       const FetchTopics& topics, const FetchAnswer& answer) {
+FetchedTopics PutAsked(const Context& context, const core::ClusterImage& image, FetchTopics topics,
+                       const FetchAnswer& answer) {
   wire::Arena& arena = context.arena();
   auto response = arena.NewArray<wire::OffsetFetchResponse::Topic>(topics.size());
   auto next = answer.found.begin();
@@ -149,8 +199,8 @@ FetchedTopics PutAll(const Context& context, const core::ClusterImage& image,
 // Before version 2 there is no other place for an error than the partitions.
 FetchedTopics PutError(const Context& context, const core::ClusterImage& image,
                        const FetchPlan& plan, ErrorCode error) {
-  if (context.version >= kTopLevelErrorSince || !plan.topics.has_value()) return {};
-  FetchedTopics topics = PutAsked(context, image, *plan.topics, FetchAnswer());
+  if (context.version >= kTopLevelErrorSince || plan.all) return {};
+  FetchedTopics topics = PutAsked(context, image, plan.topics, FetchAnswer());
   for (auto& topic : topics) {
     for (auto& partition : topic.partitions) partition.error_code = error;
   }
@@ -159,20 +209,19 @@ FetchedTopics PutError(const Context& context, const core::ClusterImage& image,
 
 awaitable<wire::OffsetFetchResponse::Group> FetchOne(const Context& context,
                                                      const core::ClusterImage& image,
-                                                     FetchPlan plan) {
+                                                     const FetchPlan& plan) {
   wire::OffsetFetchResponse::Group group{.group_id = plan.group_id, .topics = {}};
   std::vector<TopicPartition> partitions;
-  if (plan.topics.has_value()) partitions = KnownPartitions(context, image, *plan.topics);
-  core::group::Fetch fetch{
-      .group_id = plan.group_id, .all = !plan.topics.has_value(), .partitions = partitions};
+  if (!plan.all) partitions = KnownPartitions(context, image, plan.topics);
+  core::group::Fetch fetch{.group_id = plan.group_id, .all = plan.all, .partitions = partitions};
   FetchAnswer answer = co_await context.services.groups.Call(fetch);
   group.error_code = answer.error;
   if (answer.error != ErrorCode::kNone) {
     group.topics = PutError(context, image, plan, answer.error);
-  } else if (plan.topics.has_value()) {
-    group.topics = PutAsked(context, image, *plan.topics, answer);
-  } else {
+  } else if (plan.all) {
     group.topics = PutAll(context, image, answer);
+  } else {
+    group.topics = PutAsked(context, image, plan.topics, answer);
   }
   co_return group;
 }
@@ -204,17 +253,16 @@ awaitable<void> HandleOffsetFetch(Context& context, wire::OffsetFetchRequest& re
                                   AnswerSlot slot) {
   wire::OffsetFetchResponse response;
   core::ImagePtr image = context.services.cluster.ptr();
+  std::vector<FetchPlan> plans = PlanFetch(request, context.version);
+  auto groups = context.arena().NewArray<wire::OffsetFetchResponse::Group>(plans.size());
+  for (size_t i = 0; i < plans.size(); ++i) {
+    groups[i] = co_await FetchOne(context, *image, plans[i]);
+  }
   if (context.version < kBatchedFetchSince) {
-    auto group = co_await FetchOne(context, *image, {request.group_id, request.topics});
-    response.topics = group.topics;
-    response.error_code = group.error_code;
+    response.topics = groups[0].topics;
+    response.error_code = groups[0].error_code;
   } else {
-    response.groups =
-        context.arena().NewArray<wire::OffsetFetchResponse::Group>(request.groups.size());
-    for (size_t i = 0; i < request.groups.size(); ++i) {
-      const auto& asked = request.groups[i];
-      response.groups[i] = co_await FetchOne(context, *image, {asked.group_id, asked.topics});
-    }
+    response.groups = groups;
   }
   Answer(context, slot, response);
 }

@@ -44,7 +44,10 @@ void Refuse(Result& result, ErrorCode error, std::string_view message) {
 
 bool HasTooFewReplicas(const core::TopicImage& topic, PartitionIndex index) {
   const core::PartitionImage& partition = topic.partitions[static_cast<size_t>(index.value())];
-  return static_cast<int32_t>(partition.isr.size()) < topic.min_insync_replicas;
+  // As in Kafka, no more than there are replicas.
+  auto wanted = std::min<size_t>(static_cast<size_t>(std::max(topic.min_insync_replicas, 1)),
+                                 partition.replicas.size());
+  return partition.isr.size() < wanted;
 }
 
 // What can be said without looking into a log. True: the write may be tried.

@@ -2,6 +2,8 @@
 #include <set>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "broker/api/config_answer.h"
 #include "broker/api/handlers.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int16_t kDeleteByIdSince = 6;
 constexpr int16_t kDefaultsSince = 4;
+constexpr size_t kShownMax = 100;
 constexpr const char* kNamedTwice = "the request names this topic more than once";
 
 // Names that stand in a request more than once: Kafka refuses each of them.
@@ -65,7 +68,8 @@ awaitable<service::TopicOutcome> CreateOne(const Context& context,
   for (const auto& config : asked.configs) {
     if (!config.value.has_value()) {
       co_return TopicOutcome{ErrorCode::kInvalidConfig,
-                             "a null value for " + std::string(config.name), nullptr};
+                             fmt::format("a null value for '{}'", config.name.substr(0, kShownMax)),
+                             nullptr};
     }
     topic.configs[std::string(config.name)] = std::string(*config.value);
   }
@@ -82,6 +86,8 @@ void PutCreated(const Context& context, const service::TopicOutcome& outcome,
   answer.topic_id = topic.id;
   answer.num_partitions = static_cast<int32_t>(topic.partitions.size());
   answer.replication_factor = static_cast<int16_t>(topic.partitions[0].replicas.size());
+  // What is created is told with all its configs, which take far more room than the request did.
+  if (arena.allocated_bytes() > wire::Arena::kBytesMax) return;
   core::ImagePtr image = context.services.cluster.ptr();
   answer.configs = MakeConfigs(core::ViewTopic(*image->configs, topic.configs), arena);
 }
@@ -105,7 +111,7 @@ awaitable<void> DeleteOne(const Context& context, const core::ClusterImage& imag
     answer.error_code =
         asked.name.has_value() ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kUnknownTopicId;
   } else {
-    service::TopicOutcome outcome = co_await context.services.topics.Delete(topic->name);
+    service::TopicOutcome outcome = co_await context.services.topics.Delete(topic->name, topic->id);
     answer.name = context.arena().Copy(topic->name);
     answer.topic_id = topic->id;
     answer.error_code = outcome.error;

@@ -40,7 +40,8 @@ api::ApiOptions MakeApiOptions(const core::Properties& properties, std::string l
 storage::DataDirectoryOptions MakeDirectoryOptions(BrokerId self) {
   return {.broker_id = self,
           .cluster_id_seed = FreshRandomBytes(),
-          .directory_id_seed = FreshRandomBytes()};
+          .directory_id_seed = FreshRandomBytes(),
+          .metadata_directory = kMetadataDirectory};
 }
 
 }  // namespace

@@ -65,11 +65,23 @@ absl::StatusOr<Endpoint> ParseListeners(std::string_view name, BrokerConfig& con
   return ParseEndpoint(chosen.substr(scheme + 3));
 }
 
+std::string WithoutEffect(std::string_view name) {
+  constexpr std::string_view kAccess[] = {"authorizer.class.name", "super.users",
+                                          "allow.everyone.if.no.acl.found"};
+  if (std::find(std::begin(kAccess), std::end(kAccess), name) != std::end(kAccess)) {
+    return fmt::format(
+        "{} has no effect: THERE IS NO ACCESS CONTROL in this broker; everyone who can reach its "
+        "port may read and write all topics",
+        name);
+  }
+  return fmt::format("{} has no effect in this broker", name);
+}
+
 absl::Status SetAll(const std::vector<NameAndValue>& values, BrokerConfig& config) {
   for (const auto& [name, value] : values) {
     bool is_ours = core::FindProperty(core::PropertyScope::kBroker, name) != nullptr;
     if (!is_ours && core::IsKafkaOnlyProperty(name)) {
-      config.warnings.push_back(fmt::format("{} has no effect in this broker", name));
+      config.warnings.push_back(WithoutEffect(name));
       continue;
     }
     std::optional<std::string> fault = config.properties.Set(name, value);
@@ -82,7 +94,7 @@ absl::Status SetListeners(BrokerConfig& config) {
   auto listen = ParseListeners("listeners", config);
   if (!listen.ok()) return listen.status();
   config.listen = *std::move(listen);
-  if (config.listen.host.empty()) config.listen.host = "0.0.0.0";
+  if (config.listen.host.empty()) config.listen.host = "::";  // of both kinds, as Kafka does
   std::string advertised = config.properties.Text("advertised.listeners");
   if (advertised.empty() && IsWildcard(config.listen.host)) {
     return Refuse(fmt::format(

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 namespace millrace::core {
 
 namespace {
+
+// What a string of the protocol can hold: a value must fit into an answer.
+constexpr size_t kValueBytesMax = 0x7fff;
 
 struct Refusal {
   ErrorCode error = ErrorCode::kNone;
@@ -34,12 +38,14 @@ std::string_view DefaultOf(const Property& property) {
 std::string ChangedList(std::string_view list, ConfigOperation operation,
                         std::string_view operand) {
   std::vector<std::string_view> elements = Elements(list);
-  for (std::string_view element : Elements(operand)) {
-    auto found = std::find(elements.begin(), elements.end(), element);
-    if (operation == ConfigOperation::kSubtract && found != elements.end()) {
-      elements.erase(found);
-    } else if (operation == ConfigOperation::kAppend && found == elements.end()) {
-      elements.push_back(element);
+  std::vector<std::string_view> operands = Elements(operand);
+  if (operation == ConfigOperation::kSubtract) {
+    absl::flat_hash_set<std::string_view> gone(operands.begin(), operands.end());
+    std::erase_if(elements, [&](std::string_view element) { return gone.contains(element); });
+  } else {
+    absl::flat_hash_set<std::string_view> known(elements.begin(), elements.end());
+    for (std::string_view element : operands) {
+      if (known.insert(element).second) elements.push_back(element);
     }
   }
   return fmt::format("{}", fmt::join(elements, ","));
@@ -70,7 +76,13 @@ class Planner {
     }
     std::optional<std::string> fault = InvalidValue(property, value);
     if (fault.has_value()) return {InvalidValueError(), *std::move(fault)};
-    plan_.values[change.name] = Canonical(property, value);
+    value = Canonical(property, value);
+    if (value.size() > kValueBytesMax) {
+      return {InvalidValueError(),
+              fmt::format("the value of {} would have {} bytes; {} are allowed", property.name,
+                          value.size(), kValueBytesMax)};
+    }
+    plan_.values[change.name] = std::move(value);
     if (!property.has_effect) plan_.without_effect.push_back(change.name);
     return {};
   }

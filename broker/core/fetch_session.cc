@@ -49,13 +49,21 @@ void FetchSession::AdvanceEpoch() {
 }
 
 std::shared_ptr<FetchSession> FetchSessionCache::Create(int32_t fresh_id, bool by_topic_id,
-                                                        int64_t now_ms) {
+                                                        size_t partitions, int64_t now_ms) {
   INVARIANT(fresh_id > 0);
-  if (sessions_.size() >= slots_max_ && !EvictOldest(now_ms)) return nullptr;
+  if (partitions > partitions_max_) return nullptr;
+  while (sessions_.size() >= slots_max_ || !HasRoomFor(partitions)) {
+    if (!EvictOldest(now_ms)) return nullptr;
+  }
   if (sessions_.contains(fresh_id)) return nullptr;
   auto session = std::make_shared<FetchSession>(fresh_id, by_topic_id);
   sessions_[fresh_id] = {session, now_ms};
   return session;
+}
+
+bool FetchSessionCache::HasRoomFor(size_t partitions) const {
+  for (const auto& [id, slot] : sessions_) partitions += slot.session->size();
+  return partitions <= partitions_max_;
 }
 
 bool FetchSessionCache::EvictOldest(int64_t now_ms) {

@@ -89,16 +89,21 @@ class FetchSession {
 
 class FetchSessionCache {
  public:
-  explicit FetchSessionCache(size_t slots_max) : slots_max_(slots_max) {}
+  // `partitions_max`: of all sessions together.
+  explicit FetchSessionCache(size_t slots_max, size_t partitions_max = SIZE_MAX)
+      : slots_max_(slots_max), partitions_max_(partitions_max) {}
 
   struct Found {
     ErrorCode error = ErrorCode::kNone;
     std::shared_ptr<FetchSession> session;
   };
 
-  // A fresh session, or null when every slot is taken by one that was used within the last
-  // kEvictionMs (then the client is served without a session, which is always allowed).
-  std::shared_ptr<FetchSession> Create(int32_t fresh_id, bool by_topic_id, int64_t now_ms);
+  // A fresh session for so many partitions, or null when there is no room for it besides those that
+  // were used within the last kEvictionMs (then the client is served without a session, which is
+  // always allowed).
+  std::shared_ptr<FetchSession> Create(int32_t fresh_id, bool by_topic_id, size_t partitions,
+                                       int64_t now_ms);
+  bool HasRoomFor(size_t partitions) const;
   // What an incremental request says of its session.
   struct Claim {
     int32_t id = 0;
@@ -122,6 +127,7 @@ class FetchSessionCache {
   bool EvictOldest(int64_t now_ms);
 
   size_t slots_max_;
+  size_t partitions_max_;
   absl::flat_hash_map<int32_t, Slot> sessions_;
 };
 

@@ -1,5 +1,6 @@
-// The names of Kafka 4.3.0's broker properties that have no meaning here (yet). Setting one is
-// accepted with a warning, so that a server.properties file works as it is.
+// The names of Kafka's broker properties that have no meaning here (yet): those of 4.3.0, of its
+// authorizer, and what 2.x and 3.x had. Setting one is accepted with a warning, so that a
+// server.properties file works as it is.
 #include <array>
 #include <string_view>
 
@@ -12,6 +13,9 @@ namespace {
 constexpr std::array kNames = std::to_array<std::string_view>({
     "add.partitions.to.txn.retry.backoff.max.ms",
     "add.partitions.to.txn.retry.backoff.ms",
+    "advertised.host.name",
+    "advertised.port",
+    "allow.everyone.if.no.acl.found",
     "alter.config.policy.class.name",
     "alter.log.dirs.replication.quota.window.num",
     "alter.log.dirs.replication.quota.window.size.seconds",
@@ -19,12 +23,14 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "auto.leader.rebalance.enable",
     "background.threads",
     "broker.heartbeat.interval.ms",
+    "broker.id.generation.enable",
     "broker.session.timeout.ms",
     "client.quota.callback.class",
     "cluster.id",
     "config.providers",
     "connection.failed.authentication.delay.ms",
     "connections.max.reauth.ms",
+    "control.plane.listener.name",
     "controlled.shutdown.enable",
     "controller.quorum.append.linger.ms",
     "controller.quorum.auto.join.enable",
@@ -104,8 +110,10 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "group.streams.min.session.timeout.ms",
     "group.streams.num.standby.replicas",
     "group.streams.session.timeout.ms",
+    "host.name",
     "initial.broker.registration.timeout.ms",
     "inter.broker.listener.name",
+    "inter.broker.protocol.version",
     "kafka.metrics.polling.interval.secs",
     "kafka.metrics.reporters",
     "leader.imbalance.check.interval.seconds",
@@ -119,6 +127,9 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "log.cleaner.threads",
     "log.dir.failure.timeout.ms",
     "log.flush.start.offset.checkpoint.interval.ms",
+    "log.message.downconversion.enable",
+    "log.message.format.version",
+    "log.message.timestamp.difference.max.ms",
     "max.connection.creation.rate",
     "max.request.partition.size.limit",
     "metadata.log.dir",
@@ -135,11 +146,13 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "metrics.sample.window.ms",
     "num.io.threads",
     "num.network.threads",
-    "num.replica.alter.log.dirs.threads",
     "num.recovery.threads.per.data.dir",
+    "num.replica.alter.log.dirs.threads",
     "num.replica.fetchers",
     "offsets.load.buffer.size",
     "offsets.topic.compression.codec",
+    "password.encoder.secret",
+    "port",
     "principal.builder.class",
     "process.roles",
     "producer.purgatory.purge.interval.requests",
@@ -185,6 +198,7 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "replication.quota.window.num",
     "replication.quota.window.size.seconds",
     "request.timeout.ms",
+    "reserved.broker.max.id",
     "sasl.client.callback.handler.class",
     "sasl.enabled.mechanisms",
     "sasl.jaas.config",
@@ -273,6 +287,7 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "ssl.truststore.location",
     "ssl.truststore.password",
     "ssl.truststore.type",
+    "super.users",
     "telemetry.max.bytes",
     "transaction.abort.timed.out.transaction.cleanup.interval.ms",
     "transaction.max.timeout.ms",
@@ -285,6 +300,11 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "transaction.state.log.segment.bytes",
     "transaction.two.phase.commit.enable",
     "transactional.id.expiration.ms",
+    "zookeeper.connect",
+    "zookeeper.connection.timeout.ms",
+    "zookeeper.max.in.flight.requests",
+    "zookeeper.session.timeout.ms",
+    "zookeeper.set.acl",
 });
 
 }  // namespace

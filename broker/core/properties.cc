@@ -4,6 +4,7 @@
 #include <charconv>
 #include <vector>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include "proto/invariant.h"
@@ -114,7 +115,9 @@ const Property* FindProperty(PropertyScope scope, std::string_view name) {
 
 bool IsKafkaOnlyProperty(std::string_view name) {
   std::span<const std::string_view> names = KafkaOnlyPropertyNames();
-  return std::find(names.begin(), names.end(), name) != names.end();
+  // What a single listener of Kafka's has of its own.
+  return name.starts_with("listener.name.") ||
+         std::find(names.begin(), names.end(), name) != names.end();
 }
 
 std::string_view NearestProperty(PropertyScope scope, std::string_view name) {
@@ -157,6 +160,9 @@ std::optional<std::string> InvalidValue(const Property& property, std::string_vi
           !IsElement(property.choices, Canonical(property, value))) {
         break;
       }
+      if (!property.allows_zero && ParseNumber<int64_t>(value) == 0) {
+        return fmt::format("{} must be -1 (no limit), or 1 or more, not 0", property.name);
+      }
       return OutOfBounds(property, ParseNumber<int64_t>(value), "whole number", value);
     case PropertyType::kDouble:
       return OutOfBounds(property, ParseNumber<double>(value), "number", value);
@@ -182,8 +188,11 @@ std::string Canonical(const Property& property, std::string_view value) {
       break;
   }
   std::string list;
-  EachElement(value, [&list](std::string_view element) {
-    if (!IsElement(list, element)) list += fmt::format("{}{}", list.empty() ? "" : ",", element);
+  absl::flat_hash_set<std::string_view> seen;
+  EachElement(value, [&](std::string_view element) {
+    if (!seen.insert(element).second) return true;
+    if (!list.empty()) list += ',';
+    list += element;
     return true;
   });
   return list;

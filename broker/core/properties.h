@@ -37,6 +37,7 @@ struct Property {
   UpdateMode update = UpdateMode::kReadOnly;  // broker scope; a topic's can always be changed
   // False: checked, stored and shown as in Kafka, but nothing here depends on it.
   bool has_effect = true;
+  bool allows_zero = true;  // between a minimum below it and a maximum above
 };
 
 // One of several names for the same thing; the first that is set counts, then the last's default.

@@ -14,6 +14,7 @@ constexpr int64_t kInt32Max = INT32_MAX;
 constexpr int64_t kMiB = 1 << 20;
 constexpr std::string_view kLongest = "9223372036854775807";
 constexpr bool kNoEffect = false;
+constexpr bool kNeverZero = false;
 
 constexpr std::array kTable = std::to_array<Property>({
     {"node.id", kBroker, kInt, "1", 0, kInt32Max, "", "", "The id of this broker."},
@@ -94,10 +95,12 @@ constexpr std::array kTable = std::to_array<Property>({
      kClusterWide},
     {"log.roll.jitter.hours", kBroker, kInt, "0", 0, kInt32Max, "", "", "Likewise, in hours."},
     {"log.retention.ms", kBroker, kLong, "", -1, INT64_MAX, "", "",
-     "How long records are kept, -1: for ever; over log.retention.minutes and hours.",
-     kClusterWide},
-    {"log.retention.minutes", kBroker, kInt, "", -1, kInt32Max, "", "", "Likewise, in minutes."},
-    {"log.retention.hours", kBroker, kInt, "168", -1, kInt32Max, "", "", "Likewise, in hours."},
+     "How long records are kept, -1: for ever; not 0; over log.retention.minutes and hours.",
+     kClusterWide, true, kNeverZero},
+    {"log.retention.minutes", kBroker, kInt, "", -1, kInt32Max, "", "", "Likewise, in minutes.",
+     kReadOnly, true, kNeverZero},
+    {"log.retention.hours", kBroker, kInt, "168", -1, kInt32Max, "", "", "Likewise, in hours.",
+     kReadOnly, true, kNeverZero},
     {"log.retention.bytes", kBroker, kLong, "-1", INT64_MIN, INT64_MAX, "", "",
      "How many bytes of a partition are kept; negative: no limit.", kClusterWide},
     {"log.segment.delete.delay.ms", kBroker, kLong, "60000", 0, INT64_MAX, "", "",

@@ -20,8 +20,11 @@ namespace {
 constexpr size_t kLengthBytes = 4;
 // What a connection takes that does nothing: measured, rounded up.
 constexpr size_t kConnectionBytes = 4 << 10;
-// So many requests of one connection are handled before others get their turn.
-constexpr size_t kRequestsInARow = 256;
+// So many requests and bytes of one connection are handled, and for so long, before others get
+// their turn.
+constexpr size_t kRequestsInATurn = 256;
+constexpr size_t kBytesInATurn = 1 << 20;
+constexpr int64_t kTurnNs = 2'000'000;
 // While memory is short, those who hold no more than this in answers go on.
 constexpr size_t kFairShareBytes = 64 << 10;
 // A connection that is not read is asked this often whether its client is still there.
@@ -103,6 +106,7 @@ awaitable<bool> Connection::Receive() {
       BeginToWait();
       auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
       waits_to_read_ = false;
+      turn_ = {};
       if (error || closed_ || draining_) co_return false;
     }
     std::span<std::byte> room = in_.Room();
@@ -150,7 +154,7 @@ void Connection::WatchFrame() {
 // False: the connection must close.
 awaitable<bool> Connection::HandleFrames() {
   now_ = SteadyNowNs();
-  size_t handled = 0;
+  if (turn_.requests == 0) turn_.began = now_;
   while (!closed_ && !draining_) {
     std::span<std::byte> bytes = in_.unread();
     if (bytes.size() < kLengthBytes) break;
@@ -181,7 +185,7 @@ awaitable<bool> Connection::HandleFrames() {
     co_await environment_.handler.Handle(frame, std::move(slot), peer_);
     in_handler_ = false;
     in_.Consume(whole);
-    bool is_others_turn = ++handled % kRequestsInARow == 0;
+    bool is_others_turn = IsTurnOver(whole);
     if (HasRoom() && !is_others_turn) continue;
     in_pass_ = false;
     Send();
@@ -189,8 +193,15 @@ awaitable<bool> Connection::HandleFrames() {
     co_await WaitForRoom();
     in_pass_ = true;
     now_ = SteadyNowNs();
+    if (is_others_turn) turn_ = {.began = now_};
   }
   co_return !closed_;
+}
+
+bool Connection::IsTurnOver(size_t bytes) {
+  turn_.bytes += bytes;
+  return ++turn_.requests >= kRequestsInATurn || turn_.bytes >= kBytesInATurn ||
+         now_ - turn_.began >= kTurnNs;
 }
 
 bool Connection::HasRoom() const {

@@ -89,6 +89,8 @@ class Connection final : public AnswerSink,
   awaitable<void> WaitForRoom();
   awaitable<void> WaitForMemory();
   awaitable<void> WaitForAnswers();
+  // Counts a request of so many bytes.
+  bool IsTurnOver(size_t bytes);
   bool HasRoom() const;
   bool HasMemory() const;
   bool PeerHasLeft();
@@ -108,6 +110,12 @@ class Connection final : public AnswerSink,
   wire::ByteBuffer discarded_;  // what is answered after the connection has closed
   MonotonicMs last_request_;
   MonotonicNs now_;  // when the last answer was given, or the pass began
+  // What was done since the connection last let others go on.
+  struct Turn {
+    size_t requests = 0;
+    size_t bytes = 0;
+    MonotonicNs began;
+  } turn_;
   MonotonicMs timer_due_;
   std::optional<MonotonicMs> waits_for_memory_;  // since when
   Patience frame_;                               // with the peer, until a frame is whole

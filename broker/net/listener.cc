@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <utility>
 
+#include <boost/asio/ip/v6_only.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -72,12 +73,20 @@ absl::Status Listener::Open(const ListenOptions& options) {
   auto found = resolver.resolve(options.host, std::to_string(options.port),
                                 tcp::resolver::passive | tcp::resolver::numeric_service, error);
   if (error) return ListenFailure(options, error);
-  return Bind(PreferIpv4(found));
+  tcp::endpoint endpoint = PreferIpv4(found);
+  absl::Status bound = Bind(endpoint);
+  bool is_any = endpoint.address().is_v6() && endpoint.address().is_unspecified();
+  if (bound.ok() || !is_any || acceptor_.is_open()) return bound;
+  // A machine without IPv6.
+  return Bind({tcp::v4(), options.port});
 }
 
 absl::Status Listener::Bind(const tcp::endpoint& endpoint) {
   IoError error;
   acceptor_.open(endpoint.protocol(), error);
+  if (!error && endpoint.address().is_v6() && endpoint.address().is_unspecified()) {
+    acceptor_.set_option(boost::asio::ip::v6_only(false), error);
+  }
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
   // Before listening: how large a window can become is agreed on when a connection begins.
   if (!error && options_.receive_buffer_bytes > 0) {

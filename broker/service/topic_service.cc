@@ -21,10 +21,21 @@ namespace millrace::service {
 namespace {
 
 constexpr std::string_view kPrefix = "topics/";
+// Kafka's own name, which its tools keep for it.
+constexpr std::string_view kClusterMetadataName = "__cluster_metadata";
 // Its first partition's directory is the metadata store's own.
 constexpr std::string_view kReservedName = "__millrace_metadata";
 // More in one topic is a slip of the hand, and would take the broker minutes.
 constexpr int32_t kPartitionsMax = 100'000;
+constexpr size_t kShownMax = 250;  // of what a client calls a topic's name
+
+// Alike but for dots in the place of underscores.
+bool Collide(std::string_view a, std::string_view b) {
+  auto is_same = [](char x, char y) {
+    return x == y || (x == '.' ? y == '_' : x == '_' && y == '.');
+  };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), is_same);
+}
 
 std::string KeyOf(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
 
@@ -115,6 +126,9 @@ awaitable<void> TopicService::Stop() {
   stopping_ = true;
   arrived_.Notify();
   co_await tasks_.Join();
+  // Nothing is applied any more: who waits for that goes on.
+  stopped_ = true;
+  applied_signal_.Notify();
 }
 
 awaitable<void> TopicService::ApplyLoop() {
@@ -196,6 +210,16 @@ std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
     return Refused(ErrorCode::kTopicAlreadyExists,
                    fmt::format("Topic '{}' already exists.", topic.name));
   }
+  if (topic.name == kClusterMetadataName) {
+    return Refused(ErrorCode::kInvalidRequest,
+                   fmt::format("Creation of internal topic {} is prohibited.", topic.name));
+  }
+  // Names of metrics have no dots; and Kafka's tools take a name for a pattern.
+  for (const auto& [name, other] : environment_.view.current().topics()) {
+    if (!Collide(name, topic.name)) continue;
+    return Refused(ErrorCode::kInvalidTopicException,
+                   fmt::format("Topic '{}' collides with existing topic: {}", topic.name, name));
+  }
   return RefusedNumbers(topic);
 }
 
@@ -250,7 +274,7 @@ std::optional<TopicOutcome> TopicService::RefusedGrowth(const TopicGrowth& growt
   const core::TopicImage* topic = environment_.view.current().FindTopic(growth.name);
   if (topic == nullptr) {
     return Refused(ErrorCode::kUnknownTopicOrPartition,
-                   fmt::format("there is no topic '{}'", growth.name));
+                   fmt::format("there is no topic '{}'", growth.name.substr(0, kShownMax)));
   }
   if (topic->is_internal) {
     return Refused(ErrorCode::kInvalidTopicException,
@@ -258,10 +282,16 @@ std::optional<TopicOutcome> TopicService::RefusedGrowth(const TopicGrowth& growt
                    "therefore stays");
   }
   auto now = static_cast<int32_t>(topic->partitions.size());
-  if (growth.partitions <= now || growth.partitions > kPartitionsMax) {
+  if (growth.partitions <= now) {
+    return Refused(
+        ErrorCode::kInvalidPartitions,
+        fmt::format("topic '{}' has {} partition(s) already; {} would not be an increase",
+                    growth.name, now, growth.partitions));
+  }
+  if (growth.partitions > kPartitionsMax) {
     return Refused(ErrorCode::kInvalidPartitions,
-                   fmt::format("topic '{}' has {} partitions and may get {} at most, not {}",
-                               growth.name, now, kPartitionsMax, growth.partitions));
+                   fmt::format("a topic has {} partitions at most, not {}", kPartitionsMax,
+                               growth.partitions));
   }
   if (!growth.assignments.has_value()) return std::nullopt;
   if (growth.assignments->size() != static_cast<size_t>(growth.partitions - now)) {
@@ -316,7 +346,7 @@ awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
   co_return co_await Commit(std::move(transaction), planned, ErrorCode::kTopicAlreadyExists);
 }
 
-awaitable<TopicOutcome> TopicService::DeleteHere(std::string name) {
+awaitable<TopicOutcome> TopicService::DeleteHere(std::string name, TopicId id) {
   if (!environment_.properties.Bool("delete.topic.enable")) {
     co_return Refused(ErrorCode::kTopicDeletionDisabled, "delete.topic.enable is false");
   }
@@ -332,6 +362,11 @@ awaitable<TopicOutcome> TopicService::DeleteHere(std::string name) {
   }
   metadata::Transaction transaction;
   transaction.conditions = co_await Unchanged(name);
+  // Since it was asked for, somebody else may have deleted it, and created another of that name.
+  const core::TopicImage* now = environment_.view.current().FindTopic(name);
+  if (transaction.conditions.empty() || now == nullptr || now->id != id) {
+    co_return Refused(ErrorCode::kUnknownTopicOrPartition, "somebody else was faster");
+  }
   transaction.mutations.push_back({.key = KeyOf(name)});
   co_return co_await Commit(std::move(transaction), topic, ErrorCode::kUnknownTopicOrPartition);
 }
@@ -371,13 +406,14 @@ awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
 }
 
 awaitable<void> TopicService::Applied(metadata::Revision revision) {
-  while (applied_ < revision) co_await applied_signal_.Wait();
+  while (applied_ < revision && !stopped_) co_await applied_signal_.Wait();
 }
 
 // Answers when this broker has applied the change, so that the next request sees it.
 awaitable<TopicOutcome> TopicService::Commit(metadata::Transaction transaction,
                                              core::ClusterImage::TopicPtr topic,
                                              ErrorCode if_refused) {
+  if (stopping_) co_return Refused(ErrorCode::kNotController, "the broker is stopping");
   absl::StatusOr<metadata::CommitOutcome> outcome =
       co_await environment_.store.Commit(std::move(transaction));
   if (!outcome.ok()) {

@@ -78,21 +78,22 @@ class TopicService {
   awaitable<TopicOutcome> Grow(TopicGrowth growth) {
     return environment_.shard.Run(GrowHere(std::move(growth)));
   }
-  awaitable<TopicOutcome> Delete(std::string name) {
-    return environment_.shard.Run(DeleteHere(std::move(name)));
+  // Only if it is still the topic with this id.
+  awaitable<TopicOutcome> Delete(std::string name, TopicId id) {
+    return environment_.shard.Run(DeleteHere(std::move(name), id));
   }
   // Answers when the partitions on this broker have taken the change.
   awaitable<TopicOutcome> AlterConfigs(std::string name, ConfigAlteration alteration) {
     return environment_.shard.Run(AlterConfigsHere(std::move(name), std::move(alteration)));
   }
 
-  // Until this broker has applied the change that was committed with this revision.
+  // Until this broker has applied the change that was committed with this revision, or has stopped.
   awaitable<void> Applied(metadata::Revision revision);
 
  private:
   awaitable<TopicOutcome> CreateHere(NewTopic topic);
   awaitable<TopicOutcome> GrowHere(TopicGrowth growth);
-  awaitable<TopicOutcome> DeleteHere(std::string name);
+  awaitable<TopicOutcome> DeleteHere(std::string name, TopicId id);
   std::optional<TopicOutcome> RefusedGrowth(const TopicGrowth& growth) const;
   std::optional<TopicOutcome> RefusedReplicas(
       const std::vector<std::vector<BrokerId>>& assignments) const;
@@ -117,6 +118,7 @@ class TopicService {
   std::deque<metadata::Change> changes_;
   metadata::Revision applied_{0};
   bool stopping_ = false;
+  bool stopped_ = false;
   Signal arrived_;  // changes_ grew, or stopping_
   Signal applied_signal_;
   TaskGroup tasks_;

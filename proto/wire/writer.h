@@ -3,8 +3,8 @@
 // Records that stay in a file (Records::external_size) contribute only their length: splices() says
 // where in the buffer their bytes belong, in the order in which they were described.
 //
-// Strings must not be longer than kStringBytesMax: whoever builds a message from what clients sent
-// (an error message that quotes a name) cuts it first.
+// Strings that are longer than kStringBytesMax are cut: no client could read them, and messages may
+// quote what another client sent.
 //
 // Lifetime: the buffer must outlive the writer.
 #pragma once

@@ -82,6 +82,22 @@ TEST_CASE("data directory: partitions without meta.properties are not adopted si
   CHECK(Says(status, "/srv/data holds partitions (orders-0), but no meta.properties"));
 }
 
+TEST_CASE("data directory: partitions that our metadata cannot know are not adopted silently") {
+  FaultFileSystem fs;
+  DataDirectoryOptions options = Options();
+  Open(fs, options);
+  options.metadata_directory = "__ours-0";
+  Open(fs, options);  // nothing is there yet
+  REQUIRE(fs.CreateDirectories("/srv/data/orders-0").ok());
+  REQUIRE(Open(fs, Options())->CloseInOrder({}).ok());
+  const absl::Status status = Refusal(fs, options);
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(Says(status, "/srv/data holds partitions (orders-0), but not this broker's metadata"));
+  CHECK(Open(fs, Options())->was_clean());
+  REQUIRE(fs.CreateDirectories("/srv/data/__ours-0").ok());
+  Open(fs, options);
+}
+
 TEST_CASE("data directory: missing permission says which directory and what to do") {
   FaultFileSystem fs;
   fs.Inject({.operation = test::Operation::kCreateDirectories,

@@ -60,7 +60,7 @@ struct Join {
   bool needs_member_id = true;
   // Whether a leader can be told not to share out partitions anew (JoinGroup 9).
   bool can_skip_assignment = true;
-  // The unique part of the member id, should one be needed.
+  // The unique part of the member id, should one be needed: no two joins have the same.
   std::string_view fresh_id;
 };
 

@@ -1,10 +1,13 @@
 // JoinGroup: how a member enters a group, and stays in it through a rebalance.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
+#include "broker/core/group/cut_text.h"
 #include "broker/core/group/machine.h"
 #include "proto/invariant.h"
+#include "proto/wire/codec.h"
 
 namespace millrace::core::group {
 
@@ -85,8 +88,13 @@ JoinAnswer Present(const Membership& membership, const std::string& member_id) {
   return answer;
 }
 
+// The name in front may be as long as a string on the wire can be, and so may the whole be: what is
+// unique about it comes last and must not be cut off.
 std::string MemberIdOf(const Join& join) {
-  std::string id(join.who.instance_id.value_or(join.client_id));
+  size_t fresh_bytes = 1 + join.fresh_id.size();
+  INVARIANT(fresh_bytes <= wire::kStringBytesMax);
+  std::string id(
+      CutText(join.who.instance_id.value_or(join.client_id), wire::kStringBytesMax - fresh_bytes));
   id += '-';
   id += join.fresh_id;
   return id;
@@ -173,24 +181,27 @@ JoinAnswer Machine::GiveMemberId(Output& output, const Join& join, std::string m
     ForgetPending(output, oldest.group_id, oldest.member_id);
   }
   pending_.push_back({std::string(join.group_id), member_id});
+  bool is_new =
+      pending_by_id_.try_emplace(pending_.back().member_id, std::prev(pending_.end())).second;
+  INVARIANT(is_new);
   SetTimer(output, {TimerKind::kSession, std::string(join.group_id), member_id},
            join.session_timeout_ms);
   return Refused(ErrorCode::kMemberIdRequired, member_id);
 }
 
 bool Machine::IsPending(std::string_view group_id, std::string_view member_id) const {
-  return std::any_of(pending_.begin(), pending_.end(), [&](const PendingMember& pending) {
-    return pending.member_id == member_id && pending.group_id == group_id;
-  });
+  auto found = pending_by_id_.find(member_id);
+  return found != pending_by_id_.end() && found->second->group_id == group_id;
 }
 
 bool Machine::ForgetPending(Output& output, std::string_view group_id, std::string_view member_id) {
-  auto found = std::find_if(pending_.begin(), pending_.end(), [&](const PendingMember& pending) {
-    return pending.member_id == member_id && pending.group_id == group_id;
-  });
-  if (found == pending_.end()) return false;
-  SetTimer(output, {TimerKind::kSession, found->group_id, found->member_id}, std::nullopt);
-  pending_.erase(found);
+  auto found = pending_by_id_.find(member_id);
+  if (found == pending_by_id_.end() || found->second->group_id != group_id) return false;
+  auto pending = found->second;
+  SetTimer(output, {TimerKind::kSession, pending->group_id, pending->member_id}, std::nullopt);
+  pending_by_id_.erase(found);
+  pending_.erase(pending);
+  INVARIANT(pending_by_id_.size() == pending_.size());
   return true;
 }
 

@@ -16,13 +16,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/functional/function_ref.h>
 
 #include "broker/core/group/group.h"
@@ -30,6 +31,8 @@
 #include "broker/core/group/records.h"
 
 namespace millrace::core::group {
+
+class SubscribedTopics;
 
 using RequestId = StrongId<struct GroupRequestIdTag, uint64_t>;
 
@@ -85,6 +88,8 @@ using TopicNames = absl::FunctionRef<std::optional<std::string_view>(const Topic
 class Machine {
  public:
   explicit Machine(const Options& options) : options_(options) {}
+  // It may be moved, but what it finds pending members by must not be copied.
+  Machine(Machine&&) = default;
 
   // The only door to durable state.
   void Apply(const Record& record);
@@ -115,8 +120,6 @@ class Machine {
   struct PendingMember {
     std::string group_id;
     std::string member_id;
-
-    friend bool operator==(const PendingMember&, const PendingMember&) = default;
   };
 
   const Group* Find(std::string_view group_id) const;
@@ -152,13 +155,15 @@ class Machine {
   CommitAnswer Decide(Output& output, const Commit& commit, TimestampMs now);
   ErrorCode RefusalOf(const Commit& commit) const;
   DeleteOffsetsAnswer Decide(Output& output, const DeleteOffsets& asked);
-  bool HasExpired(const Group& group, const CommittedOffset& committed, std::string_view topic,
-                  TimestampMs now) const;
+  bool HasExpired(const Membership& membership, const SubscribedTopics& subscribed,
+                  const CommittedOffset& committed, std::string_view topic, TimestampMs now) const;
   void DropOffsets(Output& output, const std::string& group_id, const Group& group);
 
   Options options_;
   Groups groups_;
-  std::deque<PendingMember> pending_;
+  std::list<PendingMember> pending_;  // the oldest first
+  // By member id, of which no two are the same; the keys are those of the list.
+  absl::flat_hash_map<std::string_view, std::list<PendingMember>::iterator> pending_by_id_;
 };
 
 // Whether the request comes from a member of the group: UNKNOWN_MEMBER_ID, or FENCED_INSTANCE_ID

@@ -130,8 +130,10 @@ DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) 
     answer.error = ErrorCode::kNonEmptyGroup;
     return answer;
   }
+  // Deleting offsets leaves the membership as it is.
+  SubscribedTopics subscribed(membership);
   for (const DeleteOffsets::Partition& one : asked.partitions) {
-    if (MaySubscribeTo(membership, one.topic_name)) {
+    if (subscribed.MayContain(one.topic_name)) {
       answer.partitions.push_back(ErrorCode::kGroupSubscribedToTopic);
       continue;
     }
@@ -145,15 +147,15 @@ DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) 
 
 // Counted from when the group became empty; in a group that nobody has ever joined, and for topics
 // that the members of a stable one do not read, from the commit.
-bool Machine::HasExpired(const Group& group, const CommittedOffset& committed,
-                         std::string_view topic, TimestampMs now) const {
-  const Membership& membership = group.membership;
+bool Machine::HasExpired(const Membership& membership, const SubscribedTopics& subscribed,
+                         const CommittedOffset& committed, std::string_view topic,
+                         TimestampMs now) const {
   TimestampMs since = committed.committed;
   if (membership.protocol_type.has_value()) {
     bool is_empty = membership.state == GroupState::kEmpty;
     bool may_expire = is_empty || (membership.state == GroupState::kStable &&
                                    membership.protocol_type == kConsumerProtocolType);
-    if (!may_expire || MaySubscribeTo(membership, topic)) return false;
+    if (!may_expire || subscribed.MayContain(topic)) return false;
     if (is_empty) since = membership.state_since;
   }
   if (committed.expires.has_value()) return now >= *committed.expires;
@@ -172,9 +174,12 @@ Output Machine::OnCleanup(TopicNames names, TimestampMs now) {
   std::vector<Record> due;
   for (const auto& [group_id, group] : groups_) {
     size_t left = group.offsets.size();
+    SubscribedTopics subscribed(group.membership);
     for (const auto& [partition, committed] : group.offsets) {
       std::optional<std::string_view> topic = names(partition.topic);
-      if (topic.has_value() && !HasExpired(group, committed, *topic, now)) continue;
+      if (topic.has_value() && !HasExpired(group.membership, subscribed, committed, *topic, now)) {
+        continue;
+      }
       due.push_back(DeleteOffset{group_id, partition});
       --left;
     }

@@ -15,29 +15,29 @@ std::optional<int32_t> TakeNumber(std::string_view& rest, size_t bytes) {
   return static_cast<int32_t>(value);
 }
 
-// version int16, then an array (int32 length) of topics (int16 length, name).
-bool MayName(std::string_view metadata, std::string_view topic) {
-  if (!TakeNumber(metadata, 2).has_value()) return true;
-  std::optional<int32_t> count = TakeNumber(metadata, 4);
-  if (!count.has_value()) return true;
-  for (int32_t i = 0; i < *count; ++i) {
-    std::optional<int32_t> size = TakeNumber(metadata, 2);
-    if (!size.has_value() || static_cast<size_t>(*size) > metadata.size()) return true;
-    if (metadata.substr(0, static_cast<size_t>(*size)) == topic) return true;
-    metadata.remove_prefix(static_cast<size_t>(*size));
-  }
-  return false;
-}
-
 }  // namespace
 
-bool MaySubscribeTo(const Membership& membership, std::string_view topic) {
-  if (membership.protocol_type != kConsumerProtocolType) return false;
+SubscribedTopics::SubscribedTopics(const Membership& membership) {
+  if (membership.protocol_type != kConsumerProtocolType) return;
   for (const auto& [id, member] : membership.members) {
     const Protocol* protocol = member.FindProtocol(membership.protocol.value_or(""));
-    if (protocol == nullptr || MayName(protocol->metadata, topic)) return true;
+    if (protocol == nullptr || !Read(protocol->metadata)) may_be_any_ = true;
+    if (may_be_any_) return;
   }
-  return false;
+}
+
+// version int16, then an array (int32 length) of topics (int16 length, name).
+bool SubscribedTopics::Read(std::string_view metadata) {
+  if (!TakeNumber(metadata, 2).has_value()) return false;
+  std::optional<int32_t> count = TakeNumber(metadata, 4);
+  if (!count.has_value()) return false;
+  for (int32_t i = 0; i < *count; ++i) {
+    std::optional<int32_t> size = TakeNumber(metadata, 2);
+    if (!size.has_value() || static_cast<size_t>(*size) > metadata.size()) return false;
+    names_.insert(metadata.substr(0, static_cast<size_t>(*size)));
+    metadata.remove_prefix(static_cast<size_t>(*size));
+  }
+  return true;
 }
 
 }  // namespace millrace::core::group

@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "broker/core/group/group.h"
 
 namespace millrace::core::group {
@@ -13,8 +15,23 @@ namespace millrace::core::group {
 // The protocol type of consumers; other types share out other things than partitions.
 inline constexpr std::string_view kConsumerProtocolType = "consumer";
 
-// Whether a member of the group has subscribed to the topic, or may have: metadata that does not
-// parse counts as a subscription to everything. Groups of other types subscribe to nothing.
-bool MaySubscribeTo(const Membership& membership, std::string_view topic);
+// The topics that the members of a group have subscribed to, read once however many are looked for.
+// The membership must outlive it.
+class SubscribedTopics {
+ public:
+  explicit SubscribedTopics(const Membership& membership);
+  explicit SubscribedTopics(Membership&&) = delete;
+
+  // Whether a member has subscribed to the topic, or may have: metadata that does not parse counts
+  // as a subscription to everything. Groups of other types subscribe to nothing.
+  bool MayContain(std::string_view topic) const { return may_be_any_ || names_.contains(topic); }
+
+ private:
+  // False: the metadata does not parse.
+  bool Read(std::string_view metadata);
+
+  absl::flat_hash_set<std::string_view> names_;
+  bool may_be_any_ = false;
+};
 
 }  // namespace millrace::core::group

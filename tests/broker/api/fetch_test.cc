@@ -102,6 +102,19 @@ TEST_CASE("fetch: one that waits for more bytes is answered when there are so ma
   CHECK(total >= 3000);
 }
 
+TEST_CASE("fetch: one that waits for more than an answer holds is answered when that is full") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t");
+  Produce(client, "t", 0, LargeBatch(3000));
+  FetchCall call;
+  call.Add("t", 0, 0);
+  call.request().max_wait_ms = 3'600'000;
+  call.request().min_bytes = 100'000;
+  call.request().max_bytes = 2000;
+  CHECK(Fetch(client, call)->responses[0].partitions[0].records.bytes->size() >= 3000);
+}
+
 TEST_CASE("fetch: one that waits in vain is answered when its time is over") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect();

@@ -41,6 +41,39 @@ TEST_CASE("group admin: an unknown group is dead, and from version 6 on not foun
   }
 }
 
+TEST_CASE("group admin: a group that is named again is described once, where it was named first") {
+  TestBroker broker(GENERATE(1, 4), GroupSettings());
+  TestClient client = broker.Connect();
+  FindGroup(client);
+  JoinAndSync(client, {.group = "g"});
+  std::vector<std::string_view> names{"none", "g", "none", "g", "a", "g"};
+  wire::DescribeGroupsRequest request;
+  request.groups = ArrayOf(names);
+  auto answer = client.Call(request, 6);
+  REQUIRE(answer->groups.size() == 3);
+  CHECK(answer->groups[0].group_id == "none");
+  CHECK(answer->groups[1].group_id == "g");
+  CHECK(answer->groups[1].members.size() == 1);
+  CHECK(answer->groups[2].group_id == "a");
+}
+
+TEST_CASE("group admin: of a long name only the beginning is said again in words") {
+  TestBroker broker(1, GroupSettings());
+  TestClient client = broker.Connect();
+  FindGroup(client);
+  std::string longest(32'767, 'g');
+  std::string umlauts = "g";
+  for (int i = 0; i < 50; ++i) umlauts += "ä";
+  std::vector<std::string_view> names{longest, umlauts};
+  wire::DescribeGroupsRequest request;
+  request.groups = ArrayOf(names);
+  auto answer = client.Call(request, 6);
+  REQUIRE(answer->groups.size() == 2);
+  CHECK(answer->groups[0].group_id == longest);
+  CHECK(answer->groups[0].error_message == "Group " + std::string(100, 'g') + "... not found.");
+  CHECK(answer->groups[1].error_message == "Group " + umlauts.substr(0, 99) + "... not found.");
+}
+
 TEST_CASE("group admin: members are described, with metadata and assignment once stable") {
   TestBroker broker(GENERATE(1, 4), GroupSettings());
   TestClient client = broker.Connect();
@@ -83,6 +116,8 @@ TEST_CASE("group admin: groups of all coordinators are listed, by state and type
   CHECK(List(client, {}) == Names{"a:Stable", "b:Stable", "c:Empty"});
   CHECK(List(client, {"stable"}) == Names{"a:Stable", "b:Stable"});
   CHECK(List(client, {" Empty "}, {"Classic"}) == Names{"c:Empty"});
+  CHECK(List(client, {"dead", "EMPTY", "Stable", "empty"}, {"share", "classic"}) ==
+        Names{"a:Stable", "b:Stable", "c:Empty"});
   CHECK(List(client, {"Dead"}).empty());
   CHECK(List(client, {}, {"consumer"}).empty());
   auto oldest = client.Call(wire::ListGroupsRequest{}, 0);

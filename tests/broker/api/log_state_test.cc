@@ -135,11 +135,12 @@ TEST_CASE("describe producers: the idempotent producers that a partition remembe
   TestClient client = broker.Connect();
   CreateTopic(client, "t", 2);
   Produce(client, "t", 1, BatchOf({"a", "b"}, Idempotent(4711, 0, 3)));
-  std::vector<PartitionIndex> indexes{PartitionIndex(0), PartitionIndex(1), PartitionIndex(2)};
+  std::vector<PartitionIndex> indexes{PartitionIndex(0), PartitionIndex(1), PartitionIndex(2),
+                                      PartitionIndex(1)};
   std::vector<wire::DescribeProducersRequest::Topic> asked{{"t", ArrayOf(indexes)}};
   auto answer = client.Call(wire::DescribeProducersRequest{ArrayOf(asked)}, 0);
   const auto& partitions = answer->topics[0].partitions;
-  REQUIRE(partitions.size() == 3);
+  REQUIRE(partitions.size() == 4);
   CHECK(partitions[0].active_producers.empty());
   REQUIRE(partitions[1].active_producers.size() == 1);
   const auto& producer = partitions[1].active_producers[0];
@@ -149,6 +150,7 @@ TEST_CASE("describe producers: the idempotent producers that a partition remembe
   CHECK(producer.last_timestamp == TimestampMs(1'700'000'000'000));
   CHECK_FALSE(producer.current_txn_start_offset.has_value());
   CHECK(partitions[2].error_code == ErrorCode::kUnknownTopicOrPartition);
+  CHECK(partitions[3].error_code == ErrorCode::kInvalidRequest);
 }
 
 }  // namespace

@@ -73,6 +73,19 @@ TEST_CASE("metadata: by id") {
   CHECK(answer->topics[1].topic_id == unknown);
 }
 
+TEST_CASE("metadata: a topic that is named often is answered once, whatever ids stand beside it") {
+  TestBroker broker(1);
+  TestClient client = broker.Connect();
+  TopicId id = CreateTopic(client, "t");
+  std::vector<wire::MetadataRequest::Topic> topics;
+  for (uint8_t i = 0; i < 100; ++i) {
+    id.bytes[0] = std::byte{i};
+    topics.push_back({.topic_id = id, .name = "t"});
+  }
+  auto answer = client.Call(wire::MetadataRequest{.topics = ArrayOf(topics)}, 12);
+  CHECK(answer->topics.size() == 1);
+}
+
 TEST_CASE("producer ids: a transactional id is refused, others get a fresh id each") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect();

@@ -137,6 +137,70 @@ TEST_CASE("offsets: all of several groups in one request") {
   CHECK(answer->groups[2].error_code == ErrorCode::kNone);
 }
 
+// One topic, whose partitions live as long as `partitions`.
+wire::OffsetFetchRequest::Topic Asked(std::string_view name,
+                                      std::vector<PartitionIndex>& partitions) {
+  return {.name = name, .topic_id = {}, .partition_indexes = ArrayOf(partitions)};
+}
+
+TEST_CASE("offsets: what is asked for again, of a group or a partition, is answered once") {
+  TestBroker broker(GENERATE(1, 4), GroupSettings());
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t", 3);
+  FindGroup(client);
+  Commit(client, {.partition = 0, .offset = 10, .metadata = "note"});
+  Commit(client, {.partition = 2, .offset = 12});
+  std::vector<PartitionIndex> two{PartitionIndex(2), PartitionIndex(0), PartitionIndex(2)};
+  std::vector<PartitionIndex> one{PartitionIndex(0)};
+  std::vector<PartitionIndex> more{PartitionIndex(0), PartitionIndex(1)};
+  std::vector<wire::OffsetFetchRequest::Topic> first{Asked("t", two), Asked("t", one)};
+  std::vector<wire::OffsetFetchRequest::Topic> second{Asked("none", one), Asked("t", more)};
+  std::vector<wire::OffsetFetchRequest::Group> groups(4);
+  groups[0].group_id = groups[2].group_id = groups[3].group_id = "g";
+  groups[1].group_id = "other";
+  groups[0].topics = groups[3].topics = ArrayOf(first);
+  groups[2].topics = ArrayOf(second);
+  wire::OffsetFetchRequest request;
+  request.groups = ArrayOf(groups);
+  auto answer = client.Call(request, 9);
+  REQUIRE(answer->groups.size() == 2);
+  CHECK(answer->groups[0].group_id == "g");
+  CHECK(answer->groups[1].group_id == "other");
+  CHECK(answer->groups[1].topics.empty());
+  const auto& topics = answer->groups[0].topics;
+  REQUIRE(topics.size() == 3);
+  REQUIRE(topics[0].partitions.size() == 2);
+  CHECK(topics[0].partitions[0].committed_offset == Offset(12));
+  CHECK(topics[0].partitions[1].committed_offset == Offset(10));
+  CHECK(topics[0].partitions[1].metadata == "note");
+  CHECK(topics[1].name == "none");
+  CHECK(topics[1].partitions.size() == 1);
+  CHECK(topics[2].name == "t");
+  REQUIRE(topics[2].partitions.size() == 1);
+  CHECK(topics[2].partitions[0].partition_index == PartitionIndex(1));
+  CHECK_FALSE(topics[2].partitions[0].committed_offset.has_value());
+}
+
+TEST_CASE("offsets: a group of which all is asked, besides some partitions, tells all once") {
+  TestBroker broker(1, GroupSettings());
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t", 2);
+  FindGroup(client);
+  Commit(client, {.partition = 0, .offset = 10});
+  Commit(client, {.partition = 1, .offset = 11});
+  std::vector<PartitionIndex> one{PartitionIndex(0)};
+  std::vector<wire::OffsetFetchRequest::Topic> topics{Asked("t", one)};
+  std::vector<wire::OffsetFetchRequest::Group> groups(3);
+  for (auto& group : groups) group.group_id = "g";
+  groups[0].topics = ArrayOf(topics);
+  wire::OffsetFetchRequest request;
+  request.groups = ArrayOf(groups);
+  auto answer = client.Call(request, 9);
+  REQUIRE(answer->groups.size() == 1);
+  REQUIRE(answer->groups[0].topics.size() == 1);
+  CHECK(answer->groups[0].topics[0].partitions.size() == 2);
+}
+
 TEST_CASE("offsets: a topic that is created again does not have the offsets of the old one") {
   TestBroker broker(GENERATE(1, 4), GroupSettings());
   TestClient client = broker.Connect();

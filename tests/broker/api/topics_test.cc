@@ -53,6 +53,20 @@ TEST_CASE("create topics: what cannot be is refused, by its reason, and creates 
   CHECK(MetadataError(client, "t") == ErrorCode::kUnknownTopicOrPartition);
 }
 
+TEST_CASE("create topics: names that differ in dots and underscores alone collide") {
+  TestBroker broker(1);
+  TestClient client = broker.Connect();
+  CreateTopic(client, "a.b_c");
+  for (std::string_view name : {"a_b_c", "a.b.c", "a_b.c"}) {
+    CHECK(CreateOne(client, {.name = name, .num_partitions = 1, .replication_factor = 1}) ==
+          ErrorCode::kInvalidTopicException);
+  }
+  for (std::string_view name : {"a-b_c", "a.b_d", "a.b_cc"}) CreateTopic(client, std::string(name));
+  CHECK(CreateOne(client,
+                  {.name = "__cluster_metadata", .num_partitions = 1, .replication_factor = 1}) ==
+        ErrorCode::kInvalidRequest);
+}
+
 TEST_CASE("create topics: assignments must name this broker and number the partitions") {
   TestBroker broker(1, {{"node.id", "5"}});
   TestClient client = broker.Connect();

@@ -56,6 +56,8 @@ TEST_CASE("metrics: other paths, methods and garbage are refused, and the broker
   uint16_t port = broker.broker().metrics_port();
   CHECK(Http(port, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .starts_with("HTTP/1.1 404"));
+  CHECK(Http(port, "GET /metrics?job=a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .starts_with("HTTP/1.1 200"));
   CHECK(Http(port, "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .starts_with("HTTP/1.1 405"));
   CHECK(Http(port, std::string("\x16\x03\x01\x00\x00\r\n\r\n", 9)).empty());

@@ -76,6 +76,21 @@ TEST_CASE("config change: lists grow from their default and shrink to nothing") 
   CHECK(plan.values.at("leader.replication.throttled.replicas") == "0:1,1:1");
 }
 
+TEST_CASE("config change: a list grows no longer than an answer can tell") {
+  constexpr const char* kName = "leader.replication.throttled.replicas";
+  std::string many;
+  for (int i = 0; i < 4000; ++i) many += (i == 0 ? "0:" : ",0:") + std::to_string(i);
+  ConfigPlan plan = PlanTopicConfigs({}, {{kName, kSet, many}});
+  REQUIRE(plan.error == ErrorCode::kNone);
+  CHECK(PlanTopicConfigs(plan.values, {{kName, kAppend, many}}).values == plan.values);
+  CHECK(PlanTopicConfigs(plan.values, {{kName, kSubtract, many}}).values.at(kName).empty());
+  std::string others;
+  for (int i = 0; i < 4000; ++i) others += (i == 0 ? "1:" : ",1:") + std::to_string(i);
+  ConfigPlan refused = PlanTopicConfigs(plan.values, {{kName, kAppend, others}});
+  CHECK(refused.error == ErrorCode::kInvalidConfig);
+  CHECK_THAT(refused.message, Contains("32767"));
+}
+
 TEST_CASE("config change: what has no effect here is taken and reported") {
   ConfigPlan plan = PlanTopicConfigs({}, {{"delete.retention.ms", kSet, "5"}});
   CHECK(plan.values == PropertyValues{{"delete.retention.ms", "5"}});

@@ -26,6 +26,21 @@ std::vector<int32_t> Order(const FetchSession& session) {
   return order;
 }
 
+TEST_CASE("fetch session: all sessions together have room for so many partitions") {
+  FetchSessionCache cache(10, 5);
+  CHECK(cache.Create(1, false, 6, 0) == nullptr);
+  auto first = cache.Create(2, false, 3, 0);
+  REQUIRE(first != nullptr);
+  for (int32_t i = 0; i < 3; ++i)
+    first->Put({.topic = "t", .topic_id = {}, .index = PartitionIndex(i)});
+  CHECK(cache.Create(3, false, 3, 0) == nullptr);
+  CHECK(cache.HasRoomFor(2));
+  CHECK_FALSE(cache.HasRoomFor(3));
+  // When the first has not been used for long, it makes room.
+  CHECK(cache.Create(3, false, 3, 200'000) != nullptr);
+  CHECK(cache.size() == 1);
+}
+
 TEST_CASE("fetch session: an id that nobody has is not found") {
   FetchSessionCache cache(2);
   CHECK(cache.Use({5, 1}, 0).error == ErrorCode::kFetchSessionIdNotFound);
@@ -33,7 +48,7 @@ TEST_CASE("fetch session: an id that nobody has is not found") {
 
 TEST_CASE("fetch session: a wrong epoch is refused and changes nothing") {
   FetchSessionCache cache(2);
-  REQUIRE(cache.Create(5, false, 0) != nullptr);
+  REQUIRE(cache.Create(5, false, 1, 0) != nullptr);
   CHECK(cache.Use({5, 2}, 0).error == ErrorCode::kInvalidFetchSessionEpoch);
   CHECK(cache.Use({5, 0}, 0).error == ErrorCode::kInvalidFetchSessionEpoch);
   CHECK(cache.Use({5, 2}, 0).session == nullptr);
@@ -42,7 +57,7 @@ TEST_CASE("fetch session: a wrong epoch is refused and changes nothing") {
 
 TEST_CASE("fetch session: the epoch goes up with every use") {
   FetchSessionCache cache(2);
-  auto session = cache.Create(5, false, 0);
+  auto session = cache.Create(5, false, 1, 0);
   for (int32_t epoch = 1; epoch < 5; ++epoch) {
     REQUIRE(cache.Use({5, epoch}, 0).session == session);
   }
@@ -51,7 +66,7 @@ TEST_CASE("fetch session: the epoch goes up with every use") {
 
 TEST_CASE("fetch session: a closed one is gone") {
   FetchSessionCache cache(2);
-  REQUIRE(cache.Create(5, false, 0) != nullptr);
+  REQUIRE(cache.Create(5, false, 1, 0) != nullptr);
   cache.Close(5);
   cache.Close(6);
   CHECK(cache.size() == 0);
@@ -60,21 +75,21 @@ TEST_CASE("fetch session: a closed one is gone") {
 
 TEST_CASE("fetch session: no session when all slots were used lately, or the id is taken") {
   FetchSessionCache cache(2);
-  REQUIRE(cache.Create(1, false, 0) != nullptr);
-  CHECK(cache.Create(1, false, 0) == nullptr);
-  REQUIRE(cache.Create(2, false, 0) != nullptr);
-  CHECK(cache.Create(3, false, 119'999) == nullptr);
+  REQUIRE(cache.Create(1, false, 1, 0) != nullptr);
+  CHECK(cache.Create(1, false, 1, 0) == nullptr);
+  REQUIRE(cache.Create(2, false, 1, 0) != nullptr);
+  CHECK(cache.Create(3, false, 1, 119'999) == nullptr);
   CHECK(cache.size() == 2);
   FetchSessionCache none(0);
-  CHECK(none.Create(1, false, 0) == nullptr);
+  CHECK(none.Create(1, false, 1, 0) == nullptr);
 }
 
 TEST_CASE("fetch session: the one that was not used for longest makes room") {
   FetchSessionCache cache(2);
-  REQUIRE(cache.Create(1, false, 0) != nullptr);
-  REQUIRE(cache.Create(2, false, 10) != nullptr);
+  REQUIRE(cache.Create(1, false, 1, 0) != nullptr);
+  REQUIRE(cache.Create(2, false, 1, 10) != nullptr);
   REQUIRE(cache.Use({1, 1}, 20).error == ErrorCode::kNone);
-  REQUIRE(cache.Create(3, false, 120'010) != nullptr);
+  REQUIRE(cache.Create(3, false, 1, 120'010) != nullptr);
   CHECK(cache.Use({2, 1}, 120'010).error == ErrorCode::kFetchSessionIdNotFound);
   CHECK(cache.Use({1, 2}, 120'010).error == ErrorCode::kNone);
   CHECK(cache.size() == 2);
@@ -82,8 +97,8 @@ TEST_CASE("fetch session: the one that was not used for longest makes room") {
 
 TEST_CASE("fetch session: an evicted one may still be used by who holds it") {
   FetchSessionCache cache(1);
-  auto held = cache.Create(1, false, 0);
-  REQUIRE(cache.Create(2, false, 200'000) != nullptr);
+  auto held = cache.Create(1, false, 1, 0);
+  REQUIRE(cache.Create(2, false, 1, 200'000) != nullptr);
   held->Put(Wanted("a", 0));
   CHECK(held->size() == 1);
 }

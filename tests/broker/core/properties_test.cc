@@ -25,6 +25,17 @@ TEST_CASE("properties: an unknown name suggests the nearest one") {
   CHECK(*fault == "unknown property 'colour'");
 }
 
+TEST_CASE("properties: nobody keeps records for no time at all by a slip of the hand") {
+  Properties broker(PropertyScope::kBroker);
+  for (const char* name : {"log.retention.ms", "log.retention.minutes", "log.retention.hours"}) {
+    CHECK(broker.Set(name, "0").has_value());
+    CHECK_FALSE(broker.Set(name, "-1").has_value());
+    CHECK_FALSE(broker.Set(name, "1").has_value());
+  }
+  Properties topic(PropertyScope::kTopic);
+  CHECK_FALSE(topic.Set("retention.ms", "0").has_value());  // as in Kafka: said for one topic
+}
+
 TEST_CASE("properties: a broker's name is unknown to a topic and the other way round") {
   Properties topic(PropertyScope::kTopic);
   CHECK(topic.Set("log.segment.bytes", "2097152").has_value());
@@ -41,7 +52,7 @@ TEST_CASE("properties: numbers must be whole, in range and nothing else") {
     CHECK(broker.Set("log.retention.minutes", wrong).has_value());
   }
   CHECK_FALSE(broker.IsSet("log.retention.minutes"));
-  for (const char* right : {"-1", "0", "2147483647"}) {
+  for (const char* right : {"-1", "1", "2147483647"}) {
     CHECK_FALSE(broker.Set("log.retention.minutes", right).has_value());
   }
   CHECK(broker.Integer("log.retention.minutes") == 2147483647);
@@ -179,6 +190,7 @@ TEST_CASE("properties: Kafka's other names stand there once and none is ours") {
     CHECK(FindProperty(PropertyScope::kBroker, name) == nullptr);
     CHECK(IsKafkaOnlyProperty(name));
   }
+  CHECK(IsKafkaOnlyProperty("listener.name.internal.ssl.keystore.location"));
   CHECK_FALSE(IsKafkaOnlyProperty("no.such.thing"));
 }
 

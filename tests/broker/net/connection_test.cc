@@ -1,6 +1,8 @@
 // Connections as a client sees them: order, limits, rude peers.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -178,6 +180,27 @@ TEST_CASE("connection: who sends much at once and reads nothing does not hold up
   for (int i = 0; i < 50; ++i) rude.emplace_back(broker.Connect(4096)).SendRaw(requests.bytes());
   CHECK(IsWell(std::move(other)));
   CHECK(IsWell(broker.Connect()));
+}
+
+TEST_CASE("connection: one that never stops sending lets the others go on") {
+  TestBroker broker(1);
+  TestClient other = broker.Connect();
+  CreateTopic(other, "t");
+  // Many more bytes than fit into the sockets: the sender ends only when they have been handled.
+  std::atomic<bool> sent = false;
+  std::jthread sender([&, busy = broker.Connect()](const std::stop_token& stop) mutable {
+    ProduceCall call;
+    call.Add("t", 0, LargeBatch(900'000)).request().acks = 0;
+    wire::ByteBuffer one;
+    busy.EncodeTo(one, call.request(), kProduceVersion);
+    for (int i = 0; i < 200 && !stop.stop_requested(); ++i) busy.SendRaw(one.bytes());
+    sent = true;
+  });
+  int answers = 0;
+  for (; !sent; ++answers) {
+    if (!IsWell(broker.Connect())) break;
+  }
+  CHECK(answers > 10);
 }
 
 TEST_CASE("connection: a slow reader gets every byte") {

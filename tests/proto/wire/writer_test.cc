@@ -45,6 +45,18 @@ TEST_CASE("writer: strings and bytes are plain or compact") {
   CHECK(Written(std::string_view(std::string(127, 'a')), true).substr(0, 6) == "800161");
 }
 
+TEST_CASE("writer: a string that no client could read is cut, before a character's middle") {
+  const std::string whole(0x7fff, 'a');
+  for (bool flexible : {false, true}) {
+    CHECK(Written(std::string_view(whole + "bcd"), flexible) ==
+          Written(std::string_view(whole), flexible));
+    const std::string middle = whole.substr(1) + "\xc3\xa4";
+    CHECK(Written(std::string_view(middle), flexible) ==
+          Written(std::string_view(whole.substr(1)), flexible));
+  }
+  CHECK(Written(std::string_view(std::string(70'000, '\x80')), false) == "0000");
+}
+
 TEST_CASE("writer: a null that a version does not know is written as empty") {
   ByteBuffer buffer;
   Writer writer(buffer, 3, false);

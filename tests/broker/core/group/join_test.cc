@@ -80,6 +80,23 @@ TEST_CASE("join: a new member is given an id, and joins with it") {
   CHECK(harness.HasTimer(SyncOf("g")));
 }
 
+TEST_CASE("join: a member id fits in a string on the wire, and what is unique about it stays") {
+  constexpr size_t kStringBytesMax = 32'767;
+  Harness harness;
+  std::string longest(kStringBytesMax, 'c');
+  std::string_view whole = std::string_view(longest).substr(4);
+  std::string umlauts;
+  while (umlauts.size() + 2 <= kStringBytesMax) umlauts += "ä";
+  CHECK(harness.Join("g", "", {.client_id = longest}).member_id == std::string(whole) + "-id1");
+  CHECK(harness.Join("g", "", {.client_id = whole}).member_id == std::string(whole) + "-id2");
+  CHECK(harness.Join("g", "", {.client_id = umlauts}).member_id ==
+        umlauts.substr(0, kStringBytesMax - 5) + "-id3");
+  JoinAnswer given = harness.Join("s", "", {.instance_id = longest});
+  CHECK(given.error == ErrorCode::kNone);
+  CHECK(given.member_id == std::string(whole) + "-id4");
+  CHECK(harness.Heartbeat("s", given.member_id, 1, longest) == ErrorCode::kNone);
+}
+
 TEST_CASE("join: an id that is not used within the session time-out is forgotten") {
   Harness harness;
   JoinAnswer given = harness.Join("g", "");

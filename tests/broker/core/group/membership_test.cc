@@ -95,6 +95,29 @@ TEST_CASE("membership: who has only been given an id can leave, too") {
   CHECK(harness.timers.empty());
 }
 
+TEST_CASE(
+    "membership: of those who have only been given an id, who is named leaves, in its group") {
+  Harness harness({.pending_members_max = 3});
+  std::string a = harness.Join("g", "").member_id;
+  std::string b = harness.Join("g", "").member_id;
+  std::string c = harness.Join("g", "").member_id;
+  Identity who[] = {{b, std::nullopt}, {b, std::nullopt}, {"b", std::nullopt}};
+  CHECK(harness.Ask(Leave{"other", who}).members ==
+        std::vector<ErrorCode>(3, ErrorCode::kUnknownMemberId));
+  CHECK(harness.Ask(Leave{"g", who}).members ==
+        std::vector<ErrorCode>{ErrorCode::kNone, ErrorCode::kUnknownMemberId,
+                               ErrorCode::kUnknownMemberId});
+  CHECK(harness.machine.pending_members() == 2);
+  CHECK_FALSE(harness.HasTimer(SessionOf("g", b)));
+  harness.Join("g", "");
+  CHECK(harness.HasTimer(SessionOf("g", a)));
+  harness.Join("g", "");  // the oldest is forgotten for it
+  CHECK_FALSE(harness.HasTimer(SessionOf("g", a)));
+  CHECK(harness.Leave("g", a) == ErrorCode::kUnknownMemberId);
+  CHECK(harness.Leave("g", c) == ErrorCode::kNone);
+  CHECK(harness.machine.pending_members() == 2);
+}
+
 TEST_CASE("membership: a session that runs out ends it, and makes room for the next") {
   Harness harness;
   JoinAnswer member = harness.Stable("g");

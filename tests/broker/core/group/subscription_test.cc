@@ -15,6 +15,10 @@ Membership Subscribed(std::string metadata, std::string protocol_type = "consume
   return membership;
 }
 
+bool MaySubscribeTo(const Membership& membership, std::string_view topic) {
+  return SubscribedTopics(membership).MayContain(topic);
+}
+
 }  // namespace
 
 TEST_CASE("subscription: metadata that does not parse may name any topic") {
@@ -38,6 +42,17 @@ TEST_CASE("subscription: the topics that are named, and no others") {
 TEST_CASE("subscription: other kinds of groups, and groups without members, read no topic") {
   CHECK_FALSE(MaySubscribeTo(Subscribed("", "connect"), "one"));
   CHECK_FALSE(MaySubscribeTo(Membership(), "one"));
+}
+
+TEST_CASE("subscription: of several members, with protocols that they do not all know") {
+  Membership membership = Subscribed(Subscription({"one"}));
+  membership.members["n"].protocols = {{"range", Subscription({"two", "one"})}};
+  SubscribedTopics subscribed(membership);
+  CHECK(subscribed.MayContain("one"));
+  CHECK(subscribed.MayContain("two"));
+  CHECK_FALSE(subscribed.MayContain("three"));
+  membership.members["n"].protocols = {{"sticky", Subscription({"two"})}};
+  CHECK(MaySubscribeTo(membership, "three"));
 }
 
 }  // namespace millrace::core::group

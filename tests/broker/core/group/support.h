@@ -40,6 +40,7 @@ struct JoinOptions {
   int32_t session_timeout_ms = 10'000;
   bool needs_member_id = true;
   bool can_skip_assignment = true;
+  std::string_view client_id = "client";
 };
 
 class Harness {
@@ -78,7 +79,7 @@ class Harness {
     std::string fresh = "id" + std::to_string(++members_);
     return Ask(group::Join{.group_id = group,
                            .who = {member_id, how.instance_id},
-                           .client_id = "client",
+                           .client_id = how.client_id,
                            .client_host = "/127.0.0.1",
                            .session_timeout_ms = how.session_timeout_ms,
                            .rebalance_timeout_ms = 60'000,
