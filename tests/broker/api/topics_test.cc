@@ -1,4 +1,7 @@
+#include <deque>
+
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "tests/broker/support.h"
 
@@ -65,6 +68,26 @@ TEST_CASE("create topics: names that differ in dots and underscores alone collid
   CHECK(CreateOne(client,
                   {.name = "__cluster_metadata", .num_partitions = 1, .replication_factor = 1}) ==
         ErrorCode::kInvalidRequest);
+}
+
+TEST_CASE("create topics: a broker that is told to stop meanwhile stops") {
+  TestBroker broker(GENERATE(1, 4));
+  {
+    TestClient client = broker.Connect();
+    std::deque<std::string> names;
+    std::vector<wire::CreateTopicsRequest::Topic> topics;
+    for (int i = 0; i < 200; ++i) {
+      names.push_back(fmt::format("t{}", i));
+      topics.push_back({.name = names.back(), .num_partitions = 1, .replication_factor = 1});
+    }
+    client.Send(wire::CreateTopicsRequest{.topics = ArrayOf(topics)}, 7);
+    TestClient other = broker.Connect();
+    while (MetadataError(other, "t3") != ErrorCode::kNone) {
+    }
+    broker.Restart();
+  }
+  TestClient client = broker.Connect();
+  CHECK(MetadataError(client, "t3") == ErrorCode::kNone);
 }
 
 TEST_CASE("create topics: assignments must name this broker and number the partitions") {
