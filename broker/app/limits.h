@@ -19,7 +19,7 @@
 namespace millrace {
 
 struct BrokerLimits {
-  size_t memory_bytes = 0;
+  size_t memory_bytes = 0;                // of memory.budget.bytes, what is counted
   size_t shared_memory_bytes = SIZE_MAX;  // queued.max.request.bytes
   net::ConnectionLimits connection;
   net::AddressMaxima address_maxima;

@@ -158,7 +158,8 @@ std::string FormatMetrics(const MetricsReport& report) {
   families.Gauge("millrace_memory_used_bytes",
                  "What requests and answers in flight take of memory.budget.bytes.",
                  static_cast<double>(report.memory_used_bytes));
-  families.Gauge("millrace_memory_limit_bytes", "memory.budget.bytes.",
+  families.Gauge("millrace_memory_limit_bytes",
+                 "What requests and answers in flight may take of memory.budget.bytes.",
                  static_cast<double>(report.memory_limit_bytes));
   families.Counter("millrace_log_lines_left_out_total",
                    "Lines about clients that were not logged, for there were too many.",

@@ -59,10 +59,10 @@ constexpr std::array kTable = std::to_array<Property>({
      "Bytes of answers that one connection may leave unread; then it is not read."},
     {"queued.max.request.bytes", kBroker, kLong, "-1", -1, INT64_MAX, "", "",
      "What all requests and answers in flight may take before those who hold much are not read; "
-     "-1: three quarters of memory.budget.bytes."},
+     "-1: three quarters of what memory.budget.bytes leaves for them."},
     {"memory.budget.bytes", kBroker, kLong, "0", 0, INT64_MAX, "", "",
-     "What requests and answers in flight may take in all; 0: a quarter of the memory, at least "
-     "67108864."},
+     "What the process may take, with requests, answers and connections in flight; 0: a quarter "
+     "of the memory, at least 67108864."},
     {"connections.max.frame.ms", kBroker, kLong, "60000", -1, kInt32Max, "", "",
      "A connection that began a request and sends nothing more for this long is closed; each byte "
      "buys a millisecond; -1: never."},

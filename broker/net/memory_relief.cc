@@ -17,7 +17,8 @@ constexpr int64_t kReturnMs = 1000;
 // Looks in vain until frames that wait for memory are taken from: two seconds, in which every other
 // shard has closed who stalls.
 constexpr int kFruitlessRoundsMax = 100;
-constexpr int kExhaustedRoundsMax = 10;  // when even the last quarter is used up
+// When even the last quarter is used up, or who waits has had requests answered.
+constexpr int kUrgentRoundsMax = 10;
 // Likewise, until one is taken from that had requests answered before: the others have had their
 // turn on every shard.
 constexpr int kHopelessRounds = 1000;
@@ -38,7 +39,13 @@ void MemoryRelief::Await(Connection& connection, size_t bytes) {
     waiter.is_told = false;
     return;
   }
-  waiters_.push_back({&connection, bytes, false});
+  // Who has had requests answered goes before the others: a flood of half frames has not.
+  auto place = waiters_.end();
+  if (connection.is_proven()) {
+    place = std::find_if(waiters_.begin(), waiters_.end(),
+                         [](const Waiter& one) { return !one.connection->is_proven(); });
+  }
+  waiters_.insert(place, {&connection, bytes, false});
 }
 
 void MemoryRelief::Forget(Connection& connection) {
@@ -114,8 +121,9 @@ void MemoryRelief::CloseLastWaiters() {
     return connection->stalled_since().has_value() && connection->held_bytes() >= kMuchBytes;
   });
   fruitless_rounds_ = is_stalled ? 0 : fruitless_rounds_ + 1;
-  bool is_exhausted = buffers_.memory().is_exhausted();
-  if (fruitless_rounds_ < (is_exhausted ? kExhaustedRoundsMax : kFruitlessRoundsMax)) return;
+  bool is_urgent = buffers_.memory().is_exhausted() ||
+                   (!waiters_.empty() && waiters_.front().connection->is_proven());
+  if (fruitless_rounds_ < (is_urgent ? kUrgentRoundsMax : kFruitlessRoundsMax)) return;
   std::vector<Connection*> latest_first;  // a connection that is closed is no waiter any more
   for (size_t i = waiters_.size(); i > 1; --i) latest_first.push_back(waiters_[i - 1].connection);
   for (Connection* connection : latest_first) {

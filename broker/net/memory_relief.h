@@ -71,8 +71,9 @@ class MemoryRelief final : private Timer {
   BufferPool& buffers_;
   const Connections& open_;
   AskOthers ask_others_;
-  std::vector<Waiter> waiters_;  // in the order in which they began to wait
-  MonotonicMs last_return_;      // of freed memory to the machine
+  // Those who have had requests answered first; each in the order in which they began to wait.
+  std::vector<Waiter> waiters_;
+  MonotonicMs last_return_;  // of freed memory to the machine
   bool will_return_ = false;
   bool stopped_ = false;
   int fruitless_rounds_ = 0;

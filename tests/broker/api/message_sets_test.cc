@@ -121,7 +121,7 @@ TEST_CASE("message sets: what is damaged, mixed or marked is refused, and its ne
 }
 
 TEST_CASE("message sets: while there is no memory for one, an old fetch finds nothing") {
-  TestBroker broker(1, {{"memory.budget.bytes", "67108864"}});
+  TestBroker broker(1, {{"memory.budget.bytes", "134217728"}});
   TestClient client = broker.Connect();
   CreateTopic(client, "t");
   REQUIRE(ProduceSet(client, 2, SetOf(1, {"good"})) == ErrorCode::kNone);

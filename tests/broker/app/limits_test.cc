@@ -50,9 +50,10 @@ TEST_CASE("limits: overrides of addresses are parsed, and refused with the one t
 TEST_CASE("limits: requests are no larger than the budget has room for, and that is said") {
   auto limits = LimitsOf({{"memory.budget.bytes", "67108864"}});
   REQUIRE(limits.ok());
-  CHECK(limits->connection.frame_bytes_max == 24 << 20);
+  CHECK(limits->memory_bytes == 32 << 20);
+  CHECK(limits->connection.frame_bytes_max == 12 << 20);
   REQUIRE(limits->warnings.size() == 1);
-  CHECK(limits->warnings[0].find("25165824 bytes at most") != std::string::npos);
+  CHECK(limits->warnings[0].find("12582912 bytes at most") != std::string::npos);
   limits = LimitsOf({{"memory.budget.bytes", "1000000000"}});
   REQUIRE(limits.ok());
   CHECK(limits->connection.frame_bytes_max == 100 << 20);
