@@ -126,6 +126,20 @@ TEST_CASE("compression: a snappy block that claims more than it can hold is refu
   CHECK(absl::IsInvalidArgument(Unpack(CodecType::kSnappy, AsBytes(liar))));
 }
 
+TEST_CASE("compression: zstd frames from before its version 1.0 are refused") {
+  // As version 0.7 wrote them, with a window of 117 MB; alone, and behind a frame of today.
+  const std::vector<unsigned char> old{0x27, 0xb5, 0x2f, 0xfd, 0x00, 0x86, 0, 0, 0, 0};
+  std::vector<unsigned char> behind{0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x00, 0x01, 0x00, 0x00};
+  behind.insert(behind.end(), old.begin(), old.end());
+  for (const auto& bytes : {old, behind}) {
+    std::vector<std::byte> out;
+    const absl::Status status =
+        Decompress(CodecType::kZstd, std::as_bytes(std::span(bytes)), 1 << 20, out);
+    CHECK(absl::IsInvalidArgument(status));
+    CHECK(status.message().find("before version 1.0") != absl::string_view::npos);
+  }
+}
+
 TEST_CASE("compression: a zstd window above 8 MiB is refused") {
   ZSTD_CCtx* context = ZSTD_createCCtx();
   REQUIRE(context != nullptr);
