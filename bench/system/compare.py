@@ -12,11 +12,12 @@ import argparse
 import contextlib
 import dataclasses
 import pathlib
-import statistics
 
 import report
 import run as system
 from servers import touch_memory
+
+SERVERS = ("old", "new")
 
 
 class Comparison:
@@ -30,41 +31,32 @@ class Comparison:
     def broker(self, name: str):
         return self.run.binaries.broker(program=self.binaries[name], name=name)
 
-    def order(self, pair: int) -> tuple[str, str]:
-        return ("old", "new") if pair % 2 == 0 else ("new", "old")
-
     def load(self, server, arguments, **labels) -> None:
         self.run.windows.append(self.run.load(server, arguments, **labels))
 
     def produce(self, workload: system.Produce) -> None:
         for pair in range(self.options.pairs):
-            for name in self.order(pair):
+            for name in report.order(SERVERS, pair):
                 with self.broker(name) as server:
-                    self.load(server, [*workload.arguments(), "--create-topic"],
-                              workload=workload.name, pair=pair)
+                    self.load(server, workload.arguments(), workload=workload.name, pair=pair)
 
     def fetch(self, names: list[str]) -> None:
         fill = dataclasses.replace(system.PRODUCE_MANY, stop_after_bytes=system.FETCH_BYTES)
         with contextlib.ExitStack() as stack:
             servers = {name: stack.enter_context(self.broker(name)) for name in self.binaries}
-            filled = {name: self.run.load(server, [*fill.arguments(), "--create-topic"],
-                                          workload="fill", pair=0)
+            filled = {name: self.run.load(server, fill.arguments(), workload="fill", pair=0)
                       for name, server in servers.items()}
             for workload in names:
                 for pair in range(self.options.pairs):
-                    for name in self.order(pair):
+                    for name in report.order(SERVERS, pair):
                         self.load(servers[name], system.fetch_arguments(workload, filled[name]),
                                   workload=workload, pair=pair)
 
-    def ratios(self, workload: str, member: str) -> list[float]:
-        old, new = (report.select(self.run.windows, workload, name) for name in ("old", "new"))
-        return [b[member] / a[member] for a, b in zip(old, new, strict=True)]
-
-    def row(self, workload: str) -> tuple[str, ...]:
-        cpu = self.ratios(workload, "server_cpu_us_per_request")
-        rate = self.ratios(workload, "requests_per_s")
-        return (workload, f"{statistics.median(cpu):.3f}", f"{min(cpu):.2f}-{max(cpu):.2f}",
-                f"{statistics.median(rate):.3f}", f"{min(rate):.2f}-{max(rate):.2f}")
+    def ratios(self, workload: str) -> tuple[report.Ratio, report.Ratio]:
+        """Of the CPU time for a request, and of the rate."""
+        cpu, rate = (report.ratio(self.run.windows, workload, member, SERVERS)
+                     for member in ("server_cpu_us_per_request", "requests_per_s"))
+        return cpu, rate
 
 
 def main() -> None:
@@ -91,13 +83,11 @@ def main() -> None:
             comparison.produce(workload)
     if fetches := [name for name in system.FETCH if name in options.only]:
         comparison.fetch(fetches)
-    rows = [comparison.row(name) for name in known if name in options.only]
-    headings = ("workload", "CPU new/old", "range", "rate new/old", "range")
-    print(report.markdown_table(headings, rows))
-    if (busy := report.strange_load(comparison.run.windows)) > 0.2:
-        print(f"\nOther work (or write-back) took {busy:.1f} cores while this ran: "
-              "do not publish these figures.")
-    if options.limit is not None and any(float(row[1]) > options.limit for row in rows):
+    ratios = {name: comparison.ratios(name) for name in known if name in options.only}
+    rows = [(name, str(cpu), str(rate)) for name, (cpu, rate) in ratios.items()]
+    print(report.markdown_table(("workload", "CPU new/old", "rate new/old"), rows))
+    report.warn_of_strange_load(comparison.run.windows)
+    if options.limit is not None and any(cpu.median > options.limit for cpu, _ in ratios.values()):
         raise SystemExit(1)
 
 

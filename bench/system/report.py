@@ -3,12 +3,13 @@
 import dataclasses
 import statistics
 
+SERVERS = ("null", "millrace")
 Window = dict  # one line of millrace_load, with "workload", "pair" and "server" added
 
 
 @dataclasses.dataclass
 class Ratio:
-    """The broker's figure over the null broker's, pair by pair."""
+    """One server's figure over another's, pair by pair."""
     median: float
     low: float
     high: float
@@ -30,10 +31,16 @@ def select(windows: list[Window], workload: str, server: str) -> list[Window]:
     return sorted(chosen, key=lambda w: w["pair"])
 
 
-def ratio(windows: list[Window], workload: str, member: str) -> Ratio:
-    null = select(windows, workload, "null")
-    broker = select(windows, workload, "millrace")
-    ratios = [b[member] / a[member] for a, b in zip(null, broker, strict=True) if a[member] > 0]
+def order(servers: tuple[str, str], pair: int) -> tuple[str, str]:
+    """A B, B A, A B, ...: a drift of the machine hits both alike."""
+    return servers if pair % 2 == 0 else servers[::-1]
+
+
+def ratio(windows: list[Window], workload: str, member: str,
+          servers: tuple[str, str] = SERVERS) -> Ratio:
+    """Of the second server over the first."""
+    first, second = (select(windows, workload, name) for name in servers)
+    ratios = [b[member] / a[member] for a, b in zip(first, second, strict=True) if a[member] > 0]
     return Ratio(statistics.median(ratios), min(ratios), max(ratios))
 
 
@@ -43,7 +50,6 @@ def median(windows: list[Window], workload: str, server: str, member: str) -> fl
 
 HEADINGS = ("workload", "null", "millrace", "unit", "share of limit", "CPU s/GB null", "millrace",
             "ratio", "us/request null", "millrace", "p50 us", "p99 us")
-SERVERS = ("null", "millrace")
 
 
 def table_row(windows: list[Window], workload: str, in_requests: bool) -> tuple[str, ...]:
@@ -73,6 +79,12 @@ def strange_load(windows: list[Window]) -> float:
     return statistics.median(
         (w["machine_busy_s"] - w["client_cpu_s"] - w["server_cpu_s"]) / w["seconds"]
         for w in windows)
+
+
+def warn_of_strange_load(windows: list[Window]) -> None:
+    if (busy := strange_load(windows)) > 0.2:
+        print(f"\nOther work (or write-back) took {busy:.1f} cores while this ran: "
+              "do not publish these figures.")
 
 
 def throughput_verdicts(windows: list[Window]) -> list[Verdict]:

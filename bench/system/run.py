@@ -80,7 +80,7 @@ class Run:
     def load(self, server: Server, arguments: list[str], **labels) -> report.Window:
         command = [str(self.binaries.load), *arguments, "--port", str(server.port),
                    "--pid", str(server.pid), "--seconds", str(self.options.seconds)]
-        if server.name == "millrace" and arguments[0] == "produce":
+        if server.name != "null" and arguments[0] == "produce":
             command.append("--create-topic")
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
@@ -91,13 +91,9 @@ class Run:
             results.write(json.dumps(window) + "\n")
         return window
 
-    def order(self, pair: int) -> tuple[str, str]:
-        """A B, B A, A B, ...: a drift of the machine hits both alike."""
-        return ("null", "millrace") if pair % 2 == 0 else ("millrace", "null")
-
     def produce_pairs(self, workload: Produce) -> None:
         for pair in range(self.options.pairs):
-            for name in self.order(pair):
+            for name in report.order(report.SERVERS, pair):
                 with self.binaries.null() if name == "null" else self.binaries.broker() as server:
                     self.windows.append(
                         self.load(server, workload.arguments(), workload=workload.name, pair=pair))
@@ -111,7 +107,7 @@ class Run:
             for name in names:
                 arguments = fetch_arguments(name, filled)
                 for pair in range(self.options.pairs):
-                    for server in self.order(pair):
+                    for server in report.order(report.SERVERS, pair):
                         self.windows.append(
                             self.load(servers[server], arguments, workload=name, pair=pair))
 
@@ -199,9 +195,7 @@ def main() -> None:
     print(report.markdown_table(report.HEADINGS, rows) + "\n")
     verdict_rows = [(v.what, v.value, v.limit, "yes" if v.holds else "NO") for v in verdicts]
     print(report.markdown_table(("requirement", "measured", "limit", "holds"), verdict_rows))
-    if (busy := report.strange_load(run.windows)) > 0.2:
-        print(f"\nOther work (or write-back) took {busy:.1f} cores while this ran: "
-              "do not publish these figures.")
+    report.warn_of_strange_load(run.windows)
     if options.check and not all(v.holds for v in verdicts):
         raise SystemExit(1)
 
