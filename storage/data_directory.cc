@@ -86,21 +86,26 @@ absl::Status CheckIdentity(const MetaProperties& found, const DataDirectoryOptio
   return absl::OkStatus();
 }
 
+// The first of the names that a partition's directory has.
+std::optional<std::string> FirstPartition(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (ParsePartitionDirectory(name)) return name;
+  }
+  return std::nullopt;
+}
+
 // Kafka's directory has the same identity file, and partitions that our metadata knows nothing of.
 absl::Status CheckMetadata(const std::vector<std::string>& names,
                            const DataDirectoryOptions& options, const std::string& path) {
   const bool is_ours =
       options.metadata_directory.empty() ||
       std::find(names.begin(), names.end(), options.metadata_directory) != names.end();
-  if (is_ours) return absl::OkStatus();
-  for (const std::string& name : names) {
-    if (!ParsePartitionDirectory(name)) continue;
-    return absl::FailedPreconditionError(fmt::format(
-        "{} holds partitions ({}), but not this broker's metadata ({}): it is another program's, "
-        "Kafka's perhaps, whose data cannot be taken over yet. Use another directory.",
-        path, name, options.metadata_directory));
-  }
-  return absl::OkStatus();
+  const std::optional<std::string> partition = FirstPartition(names);
+  if (is_ours || !partition.has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "{} holds partitions ({}), but not this broker's metadata ({}): it is another program's, "
+      "Kafka's perhaps, whose data cannot be taken over yet. Use another directory.",
+      path, *partition, options.metadata_directory));
 }
 
 }  // namespace
@@ -151,12 +156,11 @@ absl::Status DataDirectory::LoadIdentity(const DataDirectoryOptions& options,
   } else if (!absl::IsNotFound(text.status())) {
     return text.status();
   } else {
-    for (const std::string& name : names) {
-      if (!ParsePartitionDirectory(name)) continue;
+    if (const std::optional<std::string> partition = FirstPartition(names)) {
       return absl::FailedPreconditionError(fmt::format(
           "{} holds partitions ({}), but no meta.properties. Restore that file, or use another "
           "directory.",
-          path_, name));
+          path_, *partition));
     }
     identity_.node_id = options.broker_id;
     identity_.cluster_id =

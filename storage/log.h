@@ -134,6 +134,9 @@ struct TimestampedOffset {
 
 class Log {
  public:
+  // What one batch may take decompressed to answer a look-up, unless the caller says otherwise.
+  static constexpr size_t kOpenedBytesMax = size_t{64} << 20;
+
   // [blocking] Opens or creates. After a crash: verifies from the recovery point on, cuts a torn
   // tail, rebuilds indexes, leader epochs and producer state, and syncs what it keeps, so that
   // everything below log_end() is durable when it returns. DataLossError: a bad batch below the
@@ -169,14 +172,17 @@ class Log {
   // [shard]
   absl::StatusOr<ReadResult> Read(const ReadOptions& options) const;
   // [shard] The first record whose timestamp is >= `target` and whose offset is < `limit`, in two
-  // steps: the slices to look through (few), then ScanForTimestamp on any thread.
+  // steps: the slices to look through (few), then ScanForTimestamp on any thread. A batch that
+  // would take more than `opened_bytes_max` decompressed is taken as one record.
   std::vector<FileSlice> SlicesForTimestamp(TimestampMs target, Offset limit) const;
   static absl::StatusOr<std::optional<TimestampedOffset>> ScanForTimestamp(
-      const std::vector<FileSlice>& slices, TimestampMs target, Offset limit);
+      const std::vector<FileSlice>& slices, TimestampMs target, Offset limit,
+      size_t opened_bytes_max = kOpenedBytesMax);
   // [shard] The record with the largest timestamp below `limit`, likewise.
   std::vector<FileSlice> SlicesForMaxTimestamp(Offset limit) const;
   static absl::StatusOr<std::optional<TimestampedOffset>> ScanForMaxTimestamp(
-      const std::vector<FileSlice>& slices, Offset limit);
+      const std::vector<FileSlice>& slices, Offset limit,
+      size_t opened_bytes_max = kOpenedBytesMax);
 
   // Makes everything below the log_end() of this moment durable: one fdatasync per dirty file
   // (and the directory after a roll), then seals rolled segments (trim, last time index entry,

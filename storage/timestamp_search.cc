@@ -11,8 +11,6 @@
 namespace millrace::storage {
 namespace {
 
-// More than this is not decompressed to answer a look-up; the batch is then taken as one record.
-constexpr size_t kDecompressedBytesMax = size_t{64} << 20;
 // So many batches are opened in vain for one look-up; after that one is taken at its word.
 constexpr int kVainOpeningsMax = 3;
 
@@ -81,7 +79,8 @@ std::vector<FileSlice> Log::SlicesForTimestamp(TimestampMs target, Offset limit)
 }
 
 absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForTimestamp(
-    const std::vector<FileSlice>& slices, TimestampMs target, Offset limit) {
+    const std::vector<FileSlice>& slices, TimestampMs target, Offset limit,
+    size_t opened_bytes_max) {
   int in_vain = 0;
   for (const FileSlice& slice : slices) {
     HeaderWalk walk(*slice.file, slice.position, slice.position + slice.size);
@@ -92,7 +91,7 @@ absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForTimestamp(
       if ((*spot)->max_timestamp < target) continue;
       auto found = FindIn(*slice.file, **spot, [&](std::span<const std::byte> batch) -> Found {
         if (in_vain >= kVainOpeningsMax) return absl::ResourceExhaustedError("opened enough");
-        return record::FindByTimestamp(batch, target, Offset(0), kDecompressedBytesMax);
+        return record::FindByTimestamp(batch, target, Offset(0), opened_bytes_max);
       });
       // A compressed batch may claim a later time than its records have: then the search goes on.
       if (!found.ok()) return found;
@@ -126,7 +125,7 @@ std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit) const {
 }
 
 absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForMaxTimestamp(
-    const std::vector<FileSlice>& slices, Offset limit) {
+    const std::vector<FileSlice>& slices, Offset limit, size_t opened_bytes_max) {
   struct Newest {
     const File* file;
     BatchSpot spot;
@@ -145,8 +144,8 @@ absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForMaxTimestamp(
     }
   }
   if (!newest.has_value()) return std::nullopt;
-  return FindIn(*newest->file, newest->spot, [](std::span<const std::byte> batch) -> Found {
-    return record::FindMaxTimestamp(batch, kDecompressedBytesMax);
+  return FindIn(*newest->file, newest->spot, [&](std::span<const std::byte> batch) -> Found {
+    return record::FindMaxTimestamp(batch, opened_bytes_max);
   });
 }
 

@@ -50,8 +50,10 @@ awaitable<void> FindByTime(const Services& services,
                 : partition->log().SlicesForTimestamp(TimestampMs(timestamp), limit);
   Found found = std::nullopt;
   co_await services.codec_pool.Run(0, [&] {
-    found = wants_max ? storage::Log::ScanForMaxTimestamp(slices, limit)
-                      : storage::Log::ScanForTimestamp(slices, TimestampMs(timestamp), limit);
+    const size_t bytes_max = services.codec_pool.bytes_max();
+    found = wants_max
+                ? storage::Log::ScanForMaxTimestamp(slices, limit, bytes_max)
+                : storage::Log::ScanForTimestamp(slices, TimestampMs(timestamp), limit, bytes_max);
   });
   if (!found.ok()) {
     spdlog::error("{}-{}: search by time failed: {}", partition->name().topic,
