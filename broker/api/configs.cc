@@ -1,6 +1,5 @@
 // DescribeConfigs and ListConfigResources.
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <string>
 #include <utility>
@@ -36,14 +35,9 @@ BrokerId SelfOf(const core::ClusterImage& image) {
 
 // Only a broker itself knows its properties.
 Refusal NotSelf(const core::ClusterImage& image, std::string_view name) {
-  int32_t id = 0;
-  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-  if (error != std::errc() || end != name.data() + name.size()) {
-    return Invalid(fmt::format("a broker's name is its id, a whole number, not '{}'",
-                               name.substr(0, kShownMax)));
-  }
-  if (BrokerId(id) == SelfOf(image) && name == std::to_string(id)) return {};
-  return Invalid(fmt::format("this is broker {}, not {}", SelfOf(image).value(), id));
+  const std::string own = std::to_string(SelfOf(image).value());
+  if (name == own) return {};
+  return Invalid(fmt::format("this is broker {}, not '{}'", own, name.substr(0, kShownMax)));
 }
 
 class Describer {

@@ -185,10 +185,9 @@ bool FetchCall::IsSatisfied() const {
 }
 
 ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCall& call) {
-  call.bytes_min = request.min_bytes;
   call.bytes_max =
       std::min<int64_t>(std::max(request.max_bytes, 0), context.services.options.fetch_bytes_max);
-  call.bytes_min = std::min(call.bytes_min, call.bytes_max);
+  call.bytes_min = std::min<int64_t>(request.min_bytes, call.bytes_max);
   call.is_read_committed = request.isolation_level == wire::IsolationLevel::kReadCommitted;
   core::FetchSessionCache& sessions = context.here.sessions;
   int64_t now_ms = SteadyNow().value();

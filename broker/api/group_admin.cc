@@ -1,17 +1,18 @@
 // DescribeGroups, ListGroups and DeleteGroups.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
+#include "broker/api/drop_repeated.h"
 #include "broker/api/group_text.h"
 #include "broker/api/handlers.h"
-#include "broker/core/group/cut_text.h"
+#include "proto/cut_text.h"
 
 namespace millrace::api {
 
@@ -68,19 +69,9 @@ class Filter {
 // A name may be as long as a string on the wire can be: then there is no room for more words.
 std::string NotFoundText(std::string_view group_id) {
   constexpr size_t kShownBytesMax = 100;
-  std::string_view shown = core::group::CutText(group_id, kShownBytesMax);
+  std::string_view shown = CutText(group_id, kShownBytesMax);
   std::string_view rest = shown.size() < group_id.size() ? "..." : "";
   return fmt::format("Group {}{} not found.", shown, rest);
-}
-
-// What is named twice is answered once: a small request could ask for much, otherwise.
-void DropRepeated(wire::Array<std::string_view>& names) {
-  absl::flat_hash_set<std::string_view> seen;
-  size_t kept = 0;
-  for (std::string_view name : names) {
-    if (seen.insert(name).second) names[kept++] = name;
-  }
-  names.Shrink(kept);
 }
 
 // Metadata and assignments are of interest only where they are settled.
@@ -131,7 +122,7 @@ void PutDescribed(const Context& context, const wire::DescribeGroupsRequest& req
 awaitable<void> HandleDescribeGroups(Context& context, wire::DescribeGroupsRequest& request,
                                      AnswerSlot slot) {
   wire::DescribeGroupsResponse response;
-  DropRepeated(request.groups);
+  DropRepeated(request.groups, std::identity());
   response.groups =
       context.arena().NewArray<wire::DescribeGroupsResponse::Group>(request.groups.size());
   for (size_t i = 0; i < request.groups.size(); ++i) {

@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <absl/container/flat_hash_set.h>
-
+#include "broker/api/drop_repeated.h"
 #include "broker/api/handlers.h"
 #include "proto/topic_name.h"
 #include "proto/wire/authorized_operations.h"
@@ -74,18 +73,10 @@ awaitable<ErrorCode> CreateMissing(const Context& context, std::string name) {
   co_return exists ? ErrorCode::kLeaderNotAvailable : outcome.error;
 }
 
-// As in Kafka, what is asked for twice is answered once; a small request could ask for much, too.
-void DropRepeated(wire::Array<wire::MetadataRequest::Topic>& topics) {
-  if (topics.size() < 2) return;
-  absl::flat_hash_set<std::pair<std::string_view, TopicId>> seen;
-  size_t kept = 0;
-  for (const auto& topic : topics) {
-    // A name goes before an id.
-    std::string_view name = topic.name.value_or("");
-    bool is_new = seen.insert({name, name.empty() ? topic.topic_id : TopicId{}}).second;
-    if (is_new) topics[kept++] = topic;
-  }
-  topics.Shrink(kept);
+// What a topic is asked for by: a name goes before an id.
+std::pair<std::string_view, TopicId> KeyOf(const wire::MetadataRequest::Topic& topic) {
+  std::string_view name = topic.name.value_or("");
+  return {name, name.empty() ? topic.topic_id : TopicId{}};
 }
 
 awaitable<void> PutAsked(const Context& context, const core::ClusterImage& image,
@@ -202,7 +193,7 @@ awaitable<void> HandleMetadata(Context& context, wire::MetadataRequest& request,
     response.cluster_authorized_operations = wire::kAllClusterOperations;
   }
   if (request.topics.has_value()) {
-    DropRepeated(*request.topics);
+    DropRepeated(*request.topics, KeyOf);
     co_await PutAsked(context, *image, request, response);
   } else {
     response.topics = context.arena().NewArray<Response::Topic>(image->topics().size());

@@ -6,12 +6,11 @@
 #include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
+#include "proto/wire/codec.h"
+
 namespace millrace::core {
 
 namespace {
-
-// What a string of the protocol can hold: a value must fit into an answer.
-constexpr size_t kValueBytesMax = 0x7fff;
 
 struct Refusal {
   ErrorCode error = ErrorCode::kNone;
@@ -77,10 +76,11 @@ class Planner {
     std::optional<std::string> fault = InvalidValue(property, value);
     if (fault.has_value()) return {InvalidValueError(), *std::move(fault)};
     value = Canonical(property, value);
-    if (value.size() > kValueBytesMax) {
+    // The value must fit into an answer.
+    if (value.size() > wire::kStringBytesMax) {
       return {InvalidValueError(),
               fmt::format("the value of {} would have {} bytes; {} are allowed", property.name,
-                          value.size(), kValueBytesMax)};
+                          value.size(), wire::kStringBytesMax)};
     }
     plan_.values[change.name] = std::move(value);
     if (!property.has_effect) plan_.without_effect.push_back(change.name);

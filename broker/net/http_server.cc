@@ -114,8 +114,9 @@ awaitable<bool> HttpServer::Parts::ServeOne(beast::tcp_stream& stream, beast::fl
   const auto& request = parser.get();
   bool is_read = request.method() == http::verb::get || request.method() == http::verb::head;
   HttpAnswer answer{.status = 405, .body = "only GET and HEAD\n"};
-  if (is_read)
+  if (is_read) {
     answer = co_await handler(std::string(request.target().substr(0, request.target().find('?'))));
+  }
   http::response<http::string_body> response(http::int_to_status(answer.status), request.version());
   response.set(http::field::content_type, answer.content_type);
   response.keep_alive(request.keep_alive());

@@ -29,10 +29,6 @@ absl::Status Refuse(size_t code) {
   return absl::InvalidArgumentError(message);
 }
 
-}  // namespace
-
-namespace {
-
 // Debian's library also reads what versions before 1.0 wrote, with buffers that its limit for the
 // window does not hold for; no Kafka client ever wrote that. Their magic numbers are 0xfd2fb522 to
 // 27 (the last byte comes first), today's is 0xfd2fb528.

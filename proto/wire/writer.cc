@@ -2,24 +2,10 @@
 
 #include <algorithm>
 
+#include "proto/cut_text.h"
 #include "proto/invariant.h"
 
 namespace millrace::wire {
-
-namespace {
-
-// Before the UTF-8 character that would not be whole.
-std::string_view CutToString(std::string_view text) {
-  if (text.size() <= kStringBytesMax) return text;
-  size_t end = kStringBytesMax;
-  constexpr unsigned char kContinuationMask = 0xc0, kContinuation = 0x80;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & kContinuationMask) == kContinuation) {
-    --end;
-  }
-  return text.substr(0, end);
-}
-
-}  // namespace
 
 void Writer::WriteUnsignedVarint(uint32_t value) {
   while (value >= 0x80) {
@@ -50,14 +36,14 @@ void Writer::WriteBytesSize(std::optional<size_t> size) { WriteArrayCount(size);
 void Writer::Field(const std::optional<std::string_view>& text) {
   if (!flexible_) return PlainString(text);
   if (!text.has_value()) return WriteUnsignedVarint(0);
-  std::string_view whole = CutToString(*text);
+  std::string_view whole = CutText(*text, kStringBytesMax);
   WriteUnsignedVarint(static_cast<uint32_t>(whole.size()) + 1);
   buffer_->Append(std::as_bytes(std::span(whole)));
 }
 
 void Writer::PlainString(const std::optional<std::string_view>& text) {
   if (!text.has_value()) return Field(int16_t{-1});
-  std::string_view whole = CutToString(*text);
+  std::string_view whole = CutText(*text, kStringBytesMax);
   Field(static_cast<int16_t>(whole.size()));
   buffer_->Append(std::as_bytes(std::span(whole)));
 }

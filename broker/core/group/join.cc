@@ -4,8 +4,8 @@
 #include <map>
 #include <utility>
 
-#include "broker/core/group/cut_text.h"
 #include "broker/core/group/machine.h"
+#include "proto/cut_text.h"
 #include "proto/invariant.h"
 #include "proto/wire/codec.h"
 
