@@ -18,8 +18,7 @@ constexpr std::string_view kMetaProperties = "meta.properties";
 constexpr std::string_view kCleanMarker = ".kafka_cleanshutdown";
 constexpr std::string_view kRecoveryPoints = "recovery-point-offset-checkpoint";
 constexpr std::string_view kLogStarts = "log-start-offset-checkpoint";
-// A broker epoch, which Kafka keeps here, is none of ours.
-constexpr std::string_view kCleanMarkerContent = R"({"version":0,"brokerEpoch":-1})";
+constexpr std::string_view kManifest = "millrace.manifest";
 
 using OffsetByPartition = std::map<std::pair<std::string, PartitionIndex>, Offset>;
 
@@ -62,6 +61,13 @@ absl::StatusOr<OffsetByPartition> LoadCheckpoint(FileSystem& fs, const std::stri
     offsets.insert_or_assign({std::move(entry.topic), entry.partition}, entry.offset);
   }
   return offsets;
+}
+
+// It names the manifest that was written with it: an older one says nothing, though another
+// program, or an older version of this one, has closed the directory in order since. A broker
+// epoch, which Kafka keeps here, is none of ours.
+std::string CleanMarkerContent(uint32_t manifest_checksum) {
+  return fmt::format(R"({{"version":0,"brokerEpoch":-1,"manifest":"{:08x}"}})", manifest_checksum);
 }
 
 Offset OffsetOf(const OffsetByPartition& offsets, const PartitionDirectoryName& name) {
@@ -186,6 +192,11 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
   const auto log_starts = LoadCheckpoint(fs_, FilePath(kLogStarts));
   if (!log_starts.ok()) return log_starts.status();
 
+  std::map<std::pair<std::string, PartitionIndex>, ManifestEntry> closed;
+  for (ManifestEntry& entry : LoadManifest()) {
+    auto key = std::make_pair(entry.topic, entry.partition);
+    closed.insert_or_assign(std::move(key), std::move(entry));
+  }
   for (const std::string& entry : names) {
     if (IsDeletedDirectory(entry)) leftovers_.push_back(FilePath(entry));
     const std::optional<PartitionDirectoryName> name = ParsePartitionDirectory(entry);
@@ -196,6 +207,12 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
     found.partition = name->partition;
     found.recovery_point = OffsetOf(*recovery_points, *name);
     found.log_start_offset = OffsetOf(*log_starts, *name);
+    if (const auto known = closed.find({name->topic, name->partition}); known != closed.end()) {
+      found.topic_id = known->second.topic_id;
+      found.closed = std::move(known->second.log);
+      partitions_.push_back(std::move(found));
+      continue;
+    }
     const absl::StatusOr<TopicId> id = ReadPartitionMetadata(fs_, found.path);
     if (id.ok()) {
       found.topic_id = *id;
@@ -205,6 +222,18 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
     partitions_.push_back(std::move(found));
   }
   return absl::OkStatus();
+}
+
+// None unless the directory was closed in order, and this manifest written then. What cannot be
+// read only makes the start slower.
+std::vector<ManifestEntry> DataDirectory::LoadManifest() const {
+  const auto marker = ReadWholeFile(fs_, FilePath(kCleanMarker));
+  if (!marker.ok()) return {};
+  const auto bytes = ReadWholeFile(fs_, FilePath(kManifest));
+  if (!bytes.ok() || *marker != CleanMarkerContent(ManifestChecksum(*bytes))) return {};
+  auto entries = DecodeManifest(*bytes);
+  if (!entries.ok()) return {};
+  return *std::move(entries);
 }
 
 absl::Status DataDirectory::WriteCheckpoints(const std::vector<PartitionCheckpoint>& checkpoints) {
@@ -221,9 +250,13 @@ absl::Status DataDirectory::WriteCheckpoints(const std::vector<PartitionCheckpoi
   return ReplaceFile(fs_, FilePath(kLogStarts), EncodeCheckpoint(log_starts));
 }
 
-absl::Status DataDirectory::CloseInOrder(const std::vector<PartitionCheckpoint>& checkpoints) {
+absl::Status DataDirectory::CloseInOrder(const std::vector<PartitionCheckpoint>& checkpoints,
+                                         const std::vector<ManifestEntry>& logs) {
   if (absl::Status written = WriteCheckpoints(checkpoints); !written.ok()) return written;
-  return ReplaceFile(fs_, FilePath(kCleanMarker), kCleanMarkerContent);
+  const std::string manifest = EncodeManifest(logs);
+  absl::Status written = ReplaceFile(fs_, FilePath(kManifest), manifest);
+  if (!written.ok()) return written;
+  return ReplaceFile(fs_, FilePath(kCleanMarker), CleanMarkerContent(ManifestChecksum(manifest)));
 }
 
 }  // namespace millrace::storage

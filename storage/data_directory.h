@@ -2,7 +2,7 @@
 // order.
 //
 //   auto directory = DataDirectory::Open(fs, "millrace-data", {.broker_id = BrokerId(1), ...});
-//   for (const FoundPartition& found : (*directory)->partitions()) ...open its Log...
+//   for (const FoundPartition& found : (*directory)->partitions()) ...restore or open its Log...
 //   (*directory)->WriteCheckpoints(checkpoints);   // now and then
 //   (*directory)->CloseInOrder(checkpoints);       // every Log is closed
 //
@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -26,6 +27,7 @@
 #include "proto/types.h"
 #include "storage/directory_lock.h"
 #include "storage/file_system.h"
+#include "storage/manifest.h"
 #include "storage/meta_properties.h"
 
 namespace millrace::storage {
@@ -54,6 +56,8 @@ struct FoundPartition {
   PartitionIndex partition;
   std::optional<TopicId> topic_id;  // none: its creation was cut short, or see `fault`
   std::string fault;                // why partition.metadata cannot be read
+  // The log as it was closed: Log::Restore() may have it back. None after a crash.
+  std::optional<ClosedLog> closed;
   // From the checkpoints; 0 where they do not name the partition.
   Offset recovery_point;
   Offset log_start_offset;
@@ -72,14 +76,18 @@ class DataDirectory {
   bool was_clean() const { return was_clean_; }
   // As they were found at Open, sorted by name.
   const std::vector<FoundPartition>& partitions() const { return partitions_; }
+  // The same, for who keeps them.
+  std::vector<FoundPartition> TakePartitions() { return std::move(partitions_); }
   // Paths of directories that wait to be removed with FileSystem::RemoveTree.
   const std::vector<std::string>& leftovers() const { return leftovers_; }
   std::string PathOf(std::string_view topic, PartitionIndex partition) const;
 
   // Replaces both checkpoint files; each is the old one or the new one after a crash.
   absl::Status WriteCheckpoints(const std::vector<PartitionCheckpoint>& checkpoints);
-  // The last call, after every log was closed: checkpoints, then the clean-shutdown marker.
-  absl::Status CloseInOrder(const std::vector<PartitionCheckpoint>& checkpoints);
+  // The last call, after every log was closed: checkpoints and manifest, then the clean-shutdown
+  // marker. `logs` are those that can be restored; the others are opened.
+  absl::Status CloseInOrder(const std::vector<PartitionCheckpoint>& checkpoints,
+                            const std::vector<ManifestEntry>& logs);
 
  private:
   DataDirectory(FileSystem& fs, std::string path, DirectoryLock lock)
@@ -90,6 +98,7 @@ class DataDirectory {
                             const std::vector<std::string>& names);
   absl::Status TakeCleanMarker();
   absl::Status FindPartitions(const std::vector<std::string>& names);
+  std::vector<ManifestEntry> LoadManifest() const;
   std::string FilePath(std::string_view name) const;
 
   FileSystem& fs_;

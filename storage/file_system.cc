@@ -23,6 +23,12 @@ std::string ParentDirectory(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+absl::StatusOr<std::shared_ptr<const File>> PinFile(std::shared_ptr<const File> file) {
+  auto pinned = file->Pin();
+  if (!pinned.ok() || *pinned != nullptr) return pinned;
+  return file;
+}
+
 absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs, const std::string& path) {
   absl::StatusOr<std::shared_ptr<File>> file = fs.Open(path, OpenMode::kReadOnly);
   if (!file.ok()) return file.status();

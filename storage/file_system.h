@@ -5,8 +5,9 @@
 // that touch the same bytes must be ordered by the caller. Everything here may block, except
 // ReadAt on resident pages and WriteAt into the page cache.
 //
-// Errors: absl::ResourceExhaustedError for a full disk (ENOSPC, EDQUOT), NotFoundError for a
-// missing file, PermissionDeniedError for EACCES and EROFS, AlreadyExistsError for EEXIST,
+// Errors: absl::ResourceExhaustedError for a full disk (ENOSPC, EDQUOT) and for descriptors or
+// memory that have run out (EMFILE, ENFILE, ENOMEM), NotFoundError for a missing file,
+// PermissionDeniedError for EACCES and EROFS, AlreadyExistsError for EEXIST,
 // InternalError for any other failure of the device. The message names the path and the system
 // call.
 #pragma once
@@ -52,8 +53,15 @@ class File {
   virtual absl::Status Preallocate(int64_t position, int64_t length) = 0;
   virtual absl::StatusOr<int64_t> Size() const = 0;
   virtual absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const = 0;
-  // The descriptor for sendfile; none where the file is not the kernel's.
+  // The descriptor for sendfile; none where the file is not the kernel's, or may be closed between
+  // two uses (see Pin()).
   virtual std::optional<int> descriptor() const = 0;
+  // The file that stays open as long as it is held; null: this one does.
+  virtual absl::StatusOr<std::shared_ptr<const File>> Pin() const { return nullptr; }
+  // Whether a use need not open the file first, which may block.
+  virtual bool IsOpen() const { return true; }
+  // Differs between files that stood under one name after each other.
+  virtual uint64_t identity() const { return 0; }
 };
 
 enum class OpenMode { kReadOnly, kReadWrite, kCreate /* read-write, created when missing */ };
@@ -63,6 +71,11 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual absl::StatusOr<std::shared_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
+  // A file that exists, for reading and writing, to be opened at its first use where the file
+  // system can do that: what is wrong with it shows then.
+  virtual absl::StatusOr<std::shared_ptr<File>> OpenLater(const std::string& path) {
+    return Open(path, OpenMode::kReadWrite);
+  }
   // Names (not paths) of the entries of a directory, sorted, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
   // Creates the directory and its missing parents.
@@ -81,6 +94,9 @@ FileSystem& PosixFileSystem();
 
 // The directory that holds `path`: "." for a plain name, "/" for what stands in the root.
 std::string ParentDirectory(const std::string& path);
+
+// The file itself where it stays open anyway, else what keeps it open.
+absl::StatusOr<std::shared_ptr<const File>> PinFile(std::shared_ptr<const File> file);
 
 // Whole small files (checkpoints, snapshots, markers).
 absl::StatusOr<std::string> ReadWholeFile(FileSystem& fs, const std::string& path);

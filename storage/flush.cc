@@ -103,6 +103,7 @@ std::optional<DiskJob> Log::EarlyWriteBack() {
 }
 
 absl::Status Log::Close() {
+  if (create_directory_ != nullptr || is_as_closed_) return absl::OkStatus();
   Segment& last = active();
   const FlushWork work = CollectFlush();
   if (absl::Status status = work.Run(); !status.ok()) return status;
@@ -111,8 +112,10 @@ absl::Status Log::Close() {
   if (absl::Status status = seal.Run(); !status.ok()) return status;
   last.Sealed();
   recovery_point_ = durable_end_;
-  return ReplaceFile(fs_, SegmentFilePath(directory_, log_end_, kSnapshotSuffix),
-                     producers_.EncodeSnapshot());
+  absl::Status written = ReplaceFile(fs_, SegmentFilePath(directory_, log_end_, kSnapshotSuffix),
+                                     producers_.EncodeSnapshot());
+  is_as_closed_ = written.ok();
+  return written;
 }
 
 }  // namespace millrace::storage

@@ -21,6 +21,7 @@ IndexFile::IndexFile(std::shared_ptr<File> file, size_t entry_bytes, int64_t ent
       entries_max_(entries_max),
       written_(entries) {
   INVARIANT(entry_bytes_ > 0);
+  INVARIANT(entry_bytes_ <= read_.size());
   INVARIANT(entries >= 0);
 }
 
@@ -70,8 +71,24 @@ absl::StatusOr<const std::byte*> IndexFile::EntryAt(int64_t index) const {
   if (index >= memory_begin()) {
     return memory_.data() + static_cast<size_t>(index - memory_begin()) * entry_bytes_;
   }
-  if (absl::Status status = EnsureMapped(); !status.ok()) return status;
+  const absl::Status mapped = EnsureMapped();
+  if (absl::IsResourceExhausted(mapped)) return ReadEntry(index);
+  if (!mapped.ok()) return mapped;
+  mapping_used_ = true;
   return mapping_->data() + static_cast<size_t>(index) * entry_bytes_;
+}
+
+absl::StatusOr<const std::byte*> IndexFile::ReadEntry(int64_t index) const {
+  const auto entry = std::span(read_).first(entry_bytes_);
+  const auto read = file_->ReadAt(index * static_cast<int64_t>(entry_bytes_), entry);
+  if (!read.ok()) return read.status();
+  if (*read < entry.size()) return absl::DataLossError("an index is shorter than it was");
+  return entry.data();
+}
+
+void IndexFile::ReleaseIdleMapping() {
+  if (!mapping_used_) mapping_.reset();
+  mapping_used_ = false;
 }
 
 absl::Status IndexFile::EnsureMapped() const {

@@ -1,11 +1,13 @@
 // A file of fixed-size entries that only ever grows at its end: what .index and .timeindex share.
 //
 // The newest entries stand in memory until they are written; look-ups below them read the file
-// through a mapping that the first such look-up makes. One thread (the log's); an IndexWrite may be
+// through a mapping that the first such look-up makes, or entry by entry where nothing more can be
+// mapped. One thread (the log's); an IndexWrite may be
 // carried out on any other. Indexes are caches of the log (docs/formats/log.md): a caller must
 // check what a look-up gave it against the batch it points to.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -67,7 +69,10 @@ class IndexFile {
   void Written(int64_t entries);
   // Gives memory and mapping back. Precondition: everything is written.
   void ReleaseMemory();
+  // Gives the mapping back when no look-up has used it since the last call.
+  void ReleaseIdleMapping();
 
+  // Valid until the next call.
   absl::StatusOr<const std::byte*> EntryAt(int64_t index) const;
   // How many entries from the start on satisfy `holds`, which must be true for a prefix of them.
   template <class Predicate>
@@ -81,6 +86,7 @@ class IndexFile {
   int64_t InMemory() const { return static_cast<int64_t>(memory_.size() / entry_bytes_); }
   int64_t memory_begin() const { return written_ - overlap_; }
   absl::Status EnsureMapped() const;
+  absl::StatusOr<const std::byte*> ReadEntry(int64_t index) const;
 
   std::shared_ptr<File> file_;
   size_t entry_bytes_;
@@ -90,6 +96,8 @@ class IndexFile {
   std::vector<std::byte> memory_;
   mutable std::unique_ptr<MappedRegion> mapping_;
   mutable int64_t mapped_entries_ = 0;
+  mutable bool mapping_used_ = false;
+  mutable std::array<std::byte, 16> read_{};  // an entry that was read without a mapping
 };
 
 template <class Predicate>

@@ -75,6 +75,18 @@ Log::Log(FileSystem& fs, std::string directory, const LogOptions& options, Recov
 
 Log::~Log() = default;
 
+std::unique_ptr<Log> Log::Fresh(FileSystem& fs, std::string directory, const LogOptions& options,
+                                CreateDirectory create_directory, TimestampMs now) {
+  const Segment::Limits limits{.index_bytes_max = options.segment_index_bytes,
+                               .index_interval_bytes = options.index_interval_bytes};
+  RecoveredLog nothing;
+  nothing.segments.push_back(std::make_shared<Segment>(SegmentFiles{}, Offset(0), limits));
+  nothing.report.segments = 1;
+  std::unique_ptr<Log> log(new Log(fs, std::move(directory), options, std::move(nothing), now));
+  log->create_directory_ = std::move(create_directory);
+  return log;
+}
+
 absl::StatusOr<std::unique_ptr<Log>> Log::Open(FileSystem& fs, std::string directory,
                                                const LogOptions& options, const OpenOptions& how,
                                                TimestampMs now) {
@@ -100,6 +112,7 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(FileSystem& fs, std::string direc
 
 absl::StatusOr<AppendResult> Log::Append(std::span<std::byte> batch, const AppendOptions& options) {
   if (!append_failure_.ok()) return append_failure_;
+  INVARIANT(create_directory_ == nullptr);
   INVARIANT(!NeedsRoll(static_cast<int64_t>(batch.size()), options.now));
   if (auto refusal = Refusal(batch, options)) return *std::move(refusal);
   const record::BatchView view(batch);
@@ -171,6 +184,7 @@ record::RecompressOptions Log::HowToOpen(TimestampMs now) const {
 
 void Log::OnAppended(const record::BatchView& batch, const AppendOptions& options) {
   INVARIANT(batch.base_offset() == log_end_);
+  is_as_closed_ = false;
   Segment::Upkeep& upkeep = active().upkeep;
   if (active().base() == log_end_) upkeep.first_append = options.now;
   upkeep.last_append = options.now;
@@ -203,6 +217,10 @@ void Log::ExpireProducers(TimestampMs now) {
   if (const auto oldest = Shift(now, options_.producer_id_expiration_ms, -1)) {
     producers_.Expire(*oldest);
   }
+}
+
+void Log::ReleaseIdle() {
+  for (const auto& segment : segments_) segment->ReleaseIdle();
 }
 
 void Log::SetOptions(const LogOptions& options) {

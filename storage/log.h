@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,8 +40,10 @@ struct RecompressOptions;
 namespace millrace::storage {
 
 class Segment;
+struct ClosedLog;
 struct FlushWork;
 struct RecoveredLog;
+struct SegmentFiles;
 
 // Bytes of a file, for sendfile or ReadAt. Keeps the file open (and its bytes) while it lives.
 struct FileSlice {
@@ -144,8 +147,23 @@ class Log {
   static absl::StatusOr<std::unique_ptr<Log>> Open(FileSystem& fs, std::string directory,
                                                    const LogOptions& options,
                                                    const OpenOptions& how, TimestampMs now);
+  // A log without records whose directory is made by the first Prepare(): `create_directory` does
+  // it there, on any thread, with all that must stand in it beside the log's own files.
+  using CreateDirectory = std::function<absl::Status()>;
+  static std::unique_ptr<Log> Fresh(FileSystem& fs, std::string directory,
+                                    const LogOptions& options, CreateDirectory create_directory,
+                                    TimestampMs now);
+  // A log as Closed() described it, without opening a file: they are opened when they are used. The
+  // caller answers for it that nothing has changed since (data_directory.h).
+  static absl::StatusOr<std::unique_ptr<Log>> Restore(FileSystem& fs, std::string directory,
+                                                      const LogOptions& options, ClosedLog closed,
+                                                      TimestampMs now);
   ~Log();
 
+  // [shard] Whether the active segment's file exists and is open, so that an append need not wait
+  // for that; and the job that brings it about.
+  bool IsReady() const;
+  DiskJob Prepare();
   // [shard] Whether a batch must go through record::Recompress() before Append(), and with which
   // options. What takes long of it belongs on another thread.
   bool MustOpen(std::span<const std::byte> batch) const {
@@ -155,7 +173,7 @@ class Log {
   // [shard] Checks one record batch (v2), stamps its base offset and leader epoch in place, and
   // writes it. A non-OK status means the device failed: nothing was appended; ResourceExhausted
   // (disk full) may be tried again later after RepairTail().
-  // Precondition: !NeedsRoll(batch.size(), now).
+  // Preconditions: the files were created (see IsReady()), and !NeedsRoll(batch.size(), now).
   absl::StatusOr<AppendResult> Append(std::span<std::byte> batch, const AppendOptions& options);
   // [shard] Whether the active segment must be replaced before a batch of this size is appended.
   bool NeedsRoll(int64_t bytes, TimestampMs now) const;
@@ -211,6 +229,11 @@ class Log {
 
   // [blocking] Syncs everything and leaves the files as Kafka does on a clean shutdown.
   absl::Status Close();
+  // After Close(): for Restore(). None for a log that has no files yet.
+  std::optional<ClosedLog> Closed() const;
+
+  // [shard] Gives back what was held for look-ups that nobody has made since the last call.
+  void ReleaseIdle();
 
   // [shard] A changed option takes effect at the next call that looks at it.
   void SetOptions(const LogOptions& options);
@@ -258,6 +281,7 @@ class Log {
   bool MayDeleteFirst(TimestampMs now, Offset limit) const;
 
   int64_t SegmentAgeMax() const;
+  std::shared_ptr<Segment> NewSegment(SegmentFiles files, Offset base) const;
 
   FileSystem& fs_;
   const std::string directory_;
@@ -274,7 +298,10 @@ class Log {
   std::vector<std::string> deleted_;  // files that wait for UnlinkDeleted()
   int64_t size_bytes_ = 0;
   int64_t flushed_since_recovery_point_ = 0;
-  absl::Status append_failure_;  // not OK: what may stand behind the log's end must be cut first
+  // Since Restore() or Close() nothing has changed: the files are as Close() leaves them.
+  bool is_as_closed_ = false;
+  CreateDirectory create_directory_;  // empty once the directory is there
+  absl::Status append_failure_;       // not OK: what may stand behind the end must be cut first
   // Versions: counted up with each change, and what of it is on stable storage.
   int64_t epoch_changes_ = 0;
   int64_t epoch_changes_written_ = 0;

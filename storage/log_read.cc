@@ -28,7 +28,9 @@ absl::StatusOr<ReadResult> Log::Read(const ReadOptions& options) const {
     if (first > options.max_bytes && !options.at_least_one_batch) return ReadResult{};
     const int64_t wanted = std::max(options.max_bytes, first);
     const int64_t size = std::clamp<int64_t>(*end - position, 0, wanted);
-    return ReadResult{.slice = {.file = segment.files().log, .position = position, .size = size},
+    auto file = PinFile(segment.files().log);
+    if (!file.ok()) return file.status();
+    return ReadResult{.slice = {.file = *std::move(file), .position = position, .size = size},
                       .first_batch_bytes = first};
   }
   return ReadResult{};

@@ -62,6 +62,7 @@ class PosixFile final : public File {
   absl::StatusOr<int64_t> Size() const override;
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
   std::optional<int> descriptor() const override { return descriptor_; }
+  uint64_t identity() const override;
 
  private:
   int descriptor_;
@@ -135,6 +136,11 @@ absl::StatusOr<int64_t> PosixFile::Size() const {
   struct stat info{};
   if (::fstat(descriptor_, &info) != 0) return PosixError("fstat", path_, errno);
   return int64_t{info.st_size};
+}
+
+uint64_t PosixFile::identity() const {
+  struct stat info{};
+  return ::fstat(descriptor_, &info) == 0 ? uint64_t{info.st_ino} : 0;
 }
 
 absl::StatusOr<std::unique_ptr<MappedRegion>> PosixFile::Map(int64_t length) const {

@@ -53,6 +53,7 @@ std::optional<DiskJob> Log::DeleteOldSegments(TimestampMs now, Offset limit) {
     log_start_ = std::max(log_start_, segments_.front()->base());
   }
   if (bases.empty()) return std::nullopt;
+  is_as_closed_ = false;
   INVARIANT(log_start_ <= limit);
   epochs_.TruncateFromStart(log_start_);
   ++epoch_changes_;
@@ -75,6 +76,7 @@ std::optional<DiskJob> Log::UnlinkDeleted() {
 void Log::AdvanceLogStart(Offset start) {
   INVARIANT(start <= durable_end_);
   if (start <= log_start_) return;
+  is_as_closed_ = false;
   log_start_ = start;
   epochs_.TruncateFromStart(log_start_);
   ++epoch_changes_;

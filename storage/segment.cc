@@ -29,7 +29,32 @@ Segment::Segment(SegmentFiles files, Offset base, const Limits& limits,
       times_(files_.time_index, base, times.entries, times.last, limits.index_bytes_max),
       size_(offsets.last.has_value() ? offsets.last->position : 0),
       next_offset_(base),
+      last_entry_(offsets.last),
       newest_(times.last) {}
+
+Segment::Segment(SegmentFiles files, const Limits& limits, const ClosedSegment& closed)
+    : Segment(std::move(files), closed.base, limits, closed.offsets, closed.times) {
+  size_ = closed.bytes;
+  next_offset_ = closed.next_offset;
+  newest_ = closed.newest;
+  bytes_since_entry_ = closed.bytes_since_entry;
+  upkeep.first_append = closed.first_append;
+  upkeep.last_append = closed.last_append;
+  upkeep.durable_bytes = size_;
+  upkeep.write_back_bytes = size_;
+}
+
+ClosedSegment Segment::AsClosed() const {
+  return {.base = base_,
+          .bytes = size_,
+          .next_offset = next_offset_,
+          .newest = newest_,
+          .offsets = {.entries = offsets_.entries().size(), .last = last_entry_},
+          .times = {.entries = times_.entries().size(), .last = times_.last()},
+          .bytes_since_entry = bytes_since_entry_,
+          .first_append = upkeep.first_append,
+          .last_append = upkeep.last_append};
+}
 
 absl::Status Segment::Append(std::span<const std::byte> batch) {
   INVARIANT(!sealed_);
@@ -55,7 +80,8 @@ void Segment::Note(const record::BatchView& batch) {
     }
   }
   if (bytes_since_entry_ > limits_.index_interval_bytes && !indexes_full()) {
-    offsets_.Append({.offset = spot.last_offset, .position = spot.position});
+    last_entry_ = {.offset = spot.last_offset, .position = spot.position};
+    offsets_.Append(*last_entry_);
     if (newest_.has_value()) times_.MaybeAppend(*newest_);
     bytes_since_entry_ = 0;
   }
@@ -156,6 +182,11 @@ SealWork Segment::Seal() {
           .log_bytes = size_,
           .offset_entries = offsets_.entries().Unwritten(),
           .time_entries = times_.entries().Unwritten()};
+}
+
+void Segment::ReleaseIdle() {
+  offsets_.entries().ReleaseIdleMapping();
+  times_.entries().ReleaseIdleMapping();
 }
 
 void Segment::Sealed() {

@@ -23,6 +23,7 @@
 #include "proto/record/batch.h"
 #include "proto/types.h"
 #include "storage/batch_walk.h"
+#include "storage/closed_log.h"
 #include "storage/offset_index.h"
 #include "storage/segment_files.h"
 #include "storage/time_index.h"
@@ -55,6 +56,10 @@ class Segment {
   // resume_position() on must be noted before it is used.
   Segment(SegmentFiles files, Offset base, const Limits& limits, const OffsetIndex::Usable& offsets,
           const TimeIndex::Usable& times);
+
+  // A segment as it was when its log was closed.
+  Segment(SegmentFiles files, const Limits& limits, const ClosedSegment& closed);
+  ClosedSegment AsClosed() const;
 
   // Writes a batch at the end. After an error nothing counts as appended, but the file may hold
   // part of the batch behind its end.
@@ -91,6 +96,10 @@ class Segment {
   SealWork Seal();
   void Sealed();
   bool is_sealed() const { return sealed_; }
+  // For a segment that is complete already, indexes included.
+  void MarkSealed() { sealed_ = true; }
+  // Gives mappings back that no look-up has used since the last call.
+  void ReleaseIdle();
 
   // What the log keeps in mind for each segment; the segment itself does not look at it.
   struct Upkeep {
@@ -125,6 +134,7 @@ class Segment {
   TimeIndex times_;
   int64_t size_ = 0;
   Offset next_offset_;
+  std::optional<OffsetIndex::Entry> last_entry_;
   std::optional<TimeIndex::Entry> newest_;
   int64_t bytes_since_entry_ = 0;
   bool sealed_ = false;

@@ -58,6 +58,18 @@ absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string&
   return Open(fs, directory, base, OpenMode::kReadWrite);
 }
 
+absl::StatusOr<SegmentFiles> OpenSegmentFilesLater(FileSystem& fs, const std::string& directory,
+                                                   Offset base) {
+  auto log = fs.OpenLater(SegmentFilePath(directory, base, kLogSuffix));
+  if (!log.ok()) return log.status();
+  auto index = fs.OpenLater(SegmentFilePath(directory, base, kIndexSuffix));
+  if (!index.ok()) return index.status();
+  auto time_index = fs.OpenLater(SegmentFilePath(directory, base, kTimeIndexSuffix));
+  if (!time_index.ok()) return time_index.status();
+  return SegmentFiles{
+      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
+}
+
 absl::StatusOr<SegmentFiles> CreateSegmentFiles(FileSystem& fs, const std::string& directory,
                                                 Offset base) {
   auto files = Open(fs, directory, base, OpenMode::kCreate);

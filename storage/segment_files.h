@@ -49,6 +49,9 @@ struct SegmentFiles {
 // Opens the files of a segment whose log exists; missing indexes are created empty.
 absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string& directory,
                                               Offset base);
+// Likewise, of a segment whose files are all known to be there; opened when they are used.
+absl::StatusOr<SegmentFiles> OpenSegmentFilesLater(FileSystem& fs, const std::string& directory,
+                                                   Offset base);
 // Creates the files of a new segment; what an attempt that failed left behind is emptied.
 absl::StatusOr<SegmentFiles> CreateSegmentFiles(FileSystem& fs, const std::string& directory,
                                                 Offset base);

@@ -1,4 +1,4 @@
-// The disk jobs of a log's active segment: roll, repair, preallocation.
+// The disk jobs of a log's active segment: creation, roll, repair, preallocation.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -14,7 +14,50 @@ namespace {
 // A segment is busy, and worth reserving space for, from this size on.
 constexpr int64_t kBusyBytes = 1 << 20;
 
+// What was restored may have been cut since by other hands; appended to, it would have a hole.
+absl::Status CheckLength(const File& file, int64_t expected) {
+  const auto size = file.Size();
+  if (!size.ok()) return size.status();
+  if (*size >= expected) return absl::OkStatus();
+  return absl::DataLossError("the active segment is shorter than it was");
+}
+
 }  // namespace
+
+std::shared_ptr<Segment> Log::NewSegment(SegmentFiles files, Offset base) const {
+  const Segment::Limits limits{.index_bytes_max = options_.segment_index_bytes,
+                               .index_interval_bytes = options_.index_interval_bytes};
+  auto segment = std::make_shared<Segment>(std::move(files), base, limits);
+  segment->upkeep.jitter = SegmentJitter(directory_, base);
+  return segment;
+}
+
+bool Log::IsReady() const { return create_directory_ == nullptr && active().files().log->IsOpen(); }
+
+DiskJob Log::Prepare() {
+  if (create_directory_ == nullptr) {
+    auto run = [file = active().files().log, bytes = active().size_bytes()] {
+      return CheckLength(*file, bytes);
+    };
+    return {.run = std::move(run), .finish = [] {}};
+  }
+  INVARIANT(active().is_empty());
+  auto created = std::make_shared<SegmentFiles>();
+  auto run = [fs = &fs_, directory = directory_, base = active().base(), created,
+              create = create_directory_]() -> absl::Status {
+    if (absl::Status status = create(); !status.ok()) return status;
+    auto files = CreateSegmentFiles(*fs, directory, base);
+    if (!files.ok()) return files.status();
+    *created = *std::move(files);
+    if (absl::Status status = fs->SyncDirectory(directory); !status.ok()) return status;
+    return fs->SyncDirectory(ParentDirectory(directory));
+  };
+  auto finish = [this, created] {
+    segments_.back() = NewSegment(std::move(*created), active().base());
+    create_directory_ = nullptr;
+  };
+  return {.run = std::move(run), .finish = std::move(finish)};
+}
 
 DiskJob Log::Roll(TimestampMs now) {
   INVARIANT(!active().is_empty());
@@ -31,17 +74,15 @@ DiskJob Log::Roll(TimestampMs now) {
   };
   auto finish = [this, base, created, now] {
     INVARIANT(log_end_ == base);
+    is_as_closed_ = false;
     Segment& old = active();
     flushed_since_recovery_point_ += old.size_bytes() - old.upkeep.durable_bytes;
     old.upkeep.durable_bytes = old.size_bytes();
     old.upkeep.reserved_bytes = 0;
     old.upkeep.producers_at_end = producers_.EncodeSnapshot();
-    const Segment::Limits limits{.index_bytes_max = options_.segment_index_bytes,
-                                 .index_interval_bytes = options_.index_interval_bytes};
-    segments_.push_back(std::make_shared<Segment>(std::move(*created), base, limits));
+    segments_.push_back(NewSegment(std::move(*created), base));
     active().upkeep.first_append = now;
     active().upkeep.last_append = now;
-    active().upkeep.jitter = SegmentJitter(directory_, base);
     ++rolls_;
   };
   return {.run = std::move(run), .finish = std::move(finish)};

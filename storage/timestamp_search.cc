@@ -56,7 +56,9 @@ FileSlice Log::SliceOf(const Segment& segment, Offset from, Offset limit) const 
   const int64_t to = end.ok() ? *end : segment.size_bytes();
   int64_t position = 0;
   if (spot.ok()) position = spot->has_value() ? (*spot)->position : segment.size_bytes();
-  return {.file = segment.files().log,
+  // Unpinned the file is merely opened again, unless retention is faster.
+  auto file = PinFile(segment.files().log);
+  return {.file = file.ok() ? *std::move(file) : segment.files().log,
           .position = position,
           .size = std::max<int64_t>(to - position, 0)};
 }
@@ -109,6 +111,7 @@ std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit) const {
   std::vector<FileSlice> slices;
   for (const auto& segment : segments_) {
     if (segment->base() >= limit || segment->next_offset() <= log_start_) continue;
+    if (segment->is_empty()) continue;
     if (segment->next_offset() > limit) {
       const Offset from = segment->NewestBefore(limit).value_or(segment->base());
       slices.push_back(SliceOf(*segment, from, limit));

@@ -14,6 +14,8 @@ namespace {
 constexpr int16_t kDeleteByIdSince = 6;
 constexpr int16_t kDefaultsSince = 4;
 constexpr size_t kShownMax = 100;
+// Topics of one request that are created or deleted at the same time: one sync makes it durable.
+constexpr size_t kTogether = 500;
 constexpr const char* kNamedTwice = "the request names this topic more than once";
 
 // Names that stand in a request more than once: Kafka refuses each of them.
@@ -92,6 +94,13 @@ void PutCreated(const Context& context, const service::TopicOutcome& outcome,
   answer.configs = MakeConfigs(core::ViewTopic(*image->configs, topic.configs), arena);
 }
 
+awaitable<void> CreateAndAnswer(const Context& context, const wire::CreateTopicsRequest& request,
+                                const wire::CreateTopicsRequest::Topic& asked,
+                                wire::CreateTopicsResponse::Topic& answer) {
+  service::TopicOutcome outcome = co_await CreateOne(context, request, asked);
+  PutCreated(context, outcome, answer);
+}
+
 // The topic that an entry means; by its name, or from version 6 on by its id.
 const core::TopicImage* FindTopic(const core::ClusterImage& image,
                                   const wire::DeleteTopicsRequest::Topic& asked) {
@@ -128,6 +137,7 @@ awaitable<void> HandleCreateTopics(Context& context, wire::CreateTopicsRequest& 
       Duplicates(request.topics, [](const auto& topic) { return topic.name; });
   response.topics =
       context.arena().NewArray<wire::CreateTopicsResponse::Topic>(request.topics.size());
+  TaskGroup creating(Shard::Current());
   for (size_t t = 0; t < request.topics.size(); ++t) {
     const auto& asked = request.topics[t];
     response.topics[t].name = asked.name;
@@ -136,9 +146,10 @@ awaitable<void> HandleCreateTopics(Context& context, wire::CreateTopicsRequest& 
       response.topics[t].error_message = kNamedTwice;
       continue;
     }
-    service::TopicOutcome outcome = co_await CreateOne(context, request, asked);
-    PutCreated(context, outcome, response.topics[t]);
+    creating.Spawn(CreateAndAnswer(context, request, asked, response.topics[t]));
+    if (t % kTogether + 1 == kTogether) co_await creating.Join();
   }
+  co_await creating.Join();
   Answer(context, slot, response);
 }
 
@@ -184,9 +195,12 @@ awaitable<void> HandleDeleteTopics(Context& context, wire::DeleteTopicsRequest& 
   }
   core::ImagePtr image = context.services.cluster.ptr();
   response.responses = context.arena().NewArray<wire::DeleteTopicsResponse::Topic>(topics.size());
+  TaskGroup deleting(Shard::Current());
   for (size_t t = 0; t < topics.size(); ++t) {
-    co_await DeleteOne(context, *image, topics[t], response.responses[t]);
+    deleting.Spawn(DeleteOne(context, *image, topics[t], response.responses[t]));
+    if (t % kTogether + 1 == kTogether) co_await deleting.Join();
   }
+  co_await deleting.Join();
   Answer(context, slot, response);
 }
 

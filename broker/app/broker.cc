@@ -13,6 +13,7 @@
 #include "broker/metadata/local_store.h"
 #include "broker/net/http_server.h"
 #include "broker/net/listener.h"
+#include "broker/partition/descriptor_cache.h"
 #include "broker/runtime/process.h"
 #include "broker/runtime/random.h"
 #include "broker/runtime/run_and_wait.h"
@@ -54,6 +55,7 @@ struct Broker::Parts {
         shards(config.shards),
         budget(config.limits.memory_bytes, config.limits.shared_memory_bytes),
         client_log(shards[0]),
+        files(storage::PosixFileSystem(), config.limits.files),
         table(shards) {
     for (size_t i = 0; i < shards.size(); ++i) {
       memories.push_back(std::make_unique<ShardMemory>(budget));
@@ -76,6 +78,7 @@ struct Broker::Parts {
   MemoryBudget budget;
   std::vector<std::unique_ptr<ShardMemory>> memories;  // one a shard
   ClientLog client_log;
+  partition::DescriptorCache files;
   partition::PartitionTable table;
   std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
@@ -120,6 +123,9 @@ awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
   report.memory_used_bytes = budget.used();
   report.memory_limit_bytes = budget.limit();
   report.log_lines_left_out = client_log.left_out();
+  report.open_files = files.open_count();
+  report.reopened_files = files.reopened();
+  report.recovered_bytes = host->recovered_bytes();
   report.topics = static_cast<int64_t>(view->current().topics().size());
   for (size_t i = 0; i < shards.size(); ++i) {
     report.log_bytes += co_await shards[i].Run(LogBytesOn(i, report.partitions));
@@ -171,8 +177,7 @@ void Broker::Parts::BuildServices() {
   Shard& first = shards[0];
   view = std::make_unique<service::ClusterView>(shards, FirstImage());
   host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
-      first, *disk_pool, *codec_pool, table, storage::PosixFileSystem(), *data_directory,
-      config.properties, self});
+      first, *disk_pool, *codec_pool, table, files, *data_directory, config.properties, self});
   topics = std::make_unique<service::TopicService>(
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
   broker_configs = std::make_unique<service::BrokerConfigService>(
@@ -191,6 +196,8 @@ void Broker::Parts::BuildServices() {
 }
 
 awaitable<absl::Status> Broker::Parts::Load() {
+  // Before the logs: how far recovery has come can be seen there.
+  if (http != nullptr) http->Start();
   absl::Status started = co_await topics->Start();
   if (!started.ok()) co_return started;
   started = co_await host->StartMaintenance();
@@ -199,7 +206,6 @@ awaitable<absl::Status> Broker::Parts::Load() {
   std::vector<FrameHandler*> handlers;
   for (auto& router : routers) handlers.push_back(router.get());
   listener->Start(std::move(handlers));
-  if (http != nullptr) http->Start();
   co_return absl::OkStatus();
 }
 

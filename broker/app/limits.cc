@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "broker/runtime/memory_budget.h"
+#include "broker/runtime/process.h"
 
 namespace millrace {
 
@@ -42,10 +43,20 @@ absl::Status SetMemory(const core::Properties& properties, BrokerLimits& limits)
   return absl::OkStatus();
 }
 
+// The rest of the descriptors is for what has no count: listeners, directories, checkpoints.
+void SetDescriptors(size_t most, BrokerLimits& limits) {
+  constexpr size_t kRest = 128;
+  const size_t shared = most > 2 * kRest ? most - kRest : most / 2;
+  limits.files.open_max = shared * 9 / 20;
+  limits.connections_max = shared - limits.files.open_max;
+  limits.files.mappings_max = MappingsMax() / 2;
+}
+
 }  // namespace
 
 absl::StatusOr<BrokerLimits> MakeLimits(const core::Properties& properties) {
   BrokerLimits limits;
+  SetDescriptors(DescriptorsMax(), limits);
   absl::Status status = SetMemory(properties, limits);
   if (!status.ok()) return status;
   net::ConnectionLimits& connection = limits.connection;
@@ -77,7 +88,7 @@ net::ListenOptions MakeListenOptions(const core::Properties& properties,
   options.send_buffer_bytes = static_cast<int>(properties.Integer("socket.send.buffer.bytes"));
   options.receive_buffer_bytes =
       static_cast<int>(properties.Integer("socket.receive.buffer.bytes"));
-  options.connections_max = Size(properties, "max.connections");
+  options.connections_max = std::min(Size(properties, "max.connections"), limits.connections_max);
   options.connections_per_address_max = Size(properties, "max.connections.per.ip");
   options.address_maxima = limits.address_maxima;
   return options;

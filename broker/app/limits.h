@@ -1,7 +1,7 @@
 // What the properties say about limits: memory, connections, frames; and what that means for the
 // parts of the broker.
 //
-// Pure but for the machine's memory. Faults name the property, its value and what would be right.
+// Pure but for what the machine has. Faults name the property, its value and what would be right.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,7 @@
 #include "broker/net/address_maxima.h"
 #include "broker/net/connection.h"
 #include "broker/net/listener.h"
+#include "broker/partition/descriptor_cache.h"
 
 namespace millrace {
 
@@ -23,6 +24,9 @@ struct BrokerLimits {
   size_t shared_memory_bytes = SIZE_MAX;  // queued.max.request.bytes
   net::ConnectionLimits connection;
   net::AddressMaxima address_maxima;
+  // Of the process's descriptors, some are for logs and the others for connections.
+  partition::DescriptorCache::Limits files;
+  size_t connections_max = 0;
   // Lines to be logged once: limits that are lowered by others.
   std::vector<std::string> warnings;
 };

@@ -169,6 +169,14 @@ std::string FormatMetrics(const MetricsReport& report) {
                  static_cast<double>(report.partitions));
   families.Gauge("millrace_log_bytes", "Bytes of the logs of all partitions.",
                  static_cast<double>(report.log_bytes));
+  families.Counter("millrace_recovered_bytes_total",
+                   "Bytes of logs that were read and checked after a crash.",
+                   static_cast<double>(report.recovered_bytes));
+  families.Gauge("millrace_open_log_files", "Descriptors that logs hold.",
+                 static_cast<double>(report.open_files));
+  families.Counter("millrace_reopened_log_files_total",
+                   "Files of logs that were used after their descriptor had been given back.",
+                   static_cast<double>(report.reopened_files));
   families.Gauge("process_resident_memory_bytes", "Resident memory.",
                  static_cast<double>(report.resident_bytes));
   families.Counter("process_cpu_seconds_total", "Processor time, user and system.",

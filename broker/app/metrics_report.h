@@ -19,6 +19,9 @@ struct MetricsReport {
   int64_t topics = 0;
   int64_t partitions = 0;
   int64_t log_bytes = 0;
+  int64_t recovered_bytes = 0;
+  int64_t open_files = 0;
+  int64_t reopened_files = 0;
   int64_t resident_bytes = 0;
   double cpu_seconds = 0;
 };

@@ -69,7 +69,7 @@ constexpr std::array kTable = std::to_array<Property>({
     {"connections.max.idle.ms", kBroker, kLong, "600000", -1, INT64_MAX, "", "",
      "A connection without a request for this long is closed; -1: never."},
     {"max.connections", kBroker, kInt, "2147483647", 0, kInt32Max, "", "",
-     "Connections in all; more are closed at once."},
+     "Connections in all, at most half of the descriptors; more are closed at once."},
     {"max.connections.per.ip", kBroker, kInt, "2147483647", 0, kInt32Max, "", "",
      "Connections of one address; more are closed at once."},
     {"max.connections.per.ip.overrides", kBroker, kText, "", 0, 0, "", "",

@@ -1,8 +1,10 @@
 #include "broker/metadata/local_store.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include "broker/runtime/clock.h"
@@ -18,6 +20,9 @@ namespace {
 constexpr std::string_view kSnapshotName = "metadata.snapshot";
 constexpr int64_t kSnapshotEveryBytes = 4 << 20;
 constexpr int64_t kReplayChunkBytes = 1 << 20;
+// Transactions are written together up to about this size, and the last may be a large one.
+constexpr int64_t kGroupBytes = 1 << 20;
+constexpr int64_t kGroupBytesMax = 128 << 20;
 constexpr size_t kRecordBytesMax = size_t{1} << 31;
 
 std::string_view AsText(std::span<const std::byte> bytes) {
@@ -46,6 +51,17 @@ storage::LogOptions MetadataLogOptions() {
   options.timestamp_after_max_ms = std::nullopt;
   options.max_message_bytes = 64 << 20;
   return options;
+}
+
+// False, and nothing is noted, when it has a key in common with those before it.
+bool Touch(const Transaction& transaction, absl::flat_hash_set<std::string_view>& keys) {
+  std::vector<std::string_view> own;
+  for (const Condition& condition : transaction.conditions) own.push_back(condition.key);
+  for (const Mutation& mutation : transaction.mutations) own.push_back(mutation.key);
+  auto is_known = [&](std::string_view key) { return keys.contains(key); };
+  bool is_apart = std::none_of(own.begin(), own.end(), is_known);
+  if (is_apart) keys.insert(own.begin(), own.end());
+  return is_apart;
 }
 
 }  // namespace
@@ -134,43 +150,86 @@ awaitable<absl::StatusOr<Listing>> LocalStore::List(std::string prefix) {
 }
 
 awaitable<absl::StatusOr<CommitOutcome>> LocalStore::Commit(Transaction transaction) {
-  while (busy_) co_await idle_.Wait();
-  busy_ = true;
-  absl::StatusOr<CommitOutcome> outcome = co_await CommitAlone(transaction);
-  busy_ = false;
-  idle_.Notify();
-  co_return outcome;
+  Pending pending{.transaction = transaction, .change = {}, .outcome = CommitOutcome{}};
+  waiting_.push_back(&pending);
+  while (!pending.is_done) {
+    if (busy_) {
+      co_await idle_.Wait();
+      continue;
+    }
+    busy_ = true;
+    co_await CommitFront();
+    busy_ = false;
+    idle_.Notify();
+  }
+  co_return std::move(pending.outcome);
 }
 
-awaitable<absl::StatusOr<CommitOutcome>> LocalStore::CommitAlone(const Transaction& transaction) {
-  if (!broken_.ok()) co_return broken_;
-  if (!map_.Holds(transaction.conditions)) co_return CommitOutcome{};
-  Change change{map_.revision() + 1, transaction.mutations};
-  absl::Status written = co_await Write(change);
+awaitable<void> LocalStore::CommitFront() {
+  std::vector<Pending*> group;
+  absl::Status written = broken_;
+  if (written.ok()) written = co_await WriteFront(group);
   if (!written.ok()) {
     broken_ = written;
-    co_return broken_;
+    group.assign(waiting_.begin(), waiting_.end());
+    waiting_.clear();
   }
-  map_.Apply(change);
-  for (Watcher& watcher : watchers_) watcher(change);
+  Finish(group, broken_);
+  if (!broken_.ok()) co_return;
   absl::Status snapshot = co_await SnapshotIfLarge();
   if (!snapshot.ok()) broken_ = snapshot;
-  co_return CommitOutcome{true, change.revision};
 }
 
-awaitable<absl::Status> LocalStore::Write(const Change& change) {
+// After a failure nothing of the group counts, and it stands at the front again.
+awaitable<absl::Status> LocalStore::WriteFront(std::vector<Pending*>& group) {
   TimestampMs now = WallNow();
-  auto batch = Wrap(EncodeChange(change), now);
-  if (!batch.ok()) co_return batch.status();
-  if (log_->NeedsRoll(static_cast<int64_t>(batch->size()), now)) {
+  if (log_->NeedsRoll(kGroupBytesMax, now)) {
     absl::Status rolled = co_await RunJob(log_->Roll(now));
     if (!rolled.ok()) co_return rolled;
   }
+  const int64_t bytes_before = log_->size_bytes();
+  Revision revision = map_.revision();
+  absl::flat_hash_set<std::string_view> touched;
+  absl::Status written;
+  while (written.ok() && !waiting_.empty()) {
+    Pending& pending = *waiting_.front();
+    if (!Touch(pending.transaction, touched)) break;
+    if (log_->size_bytes() - bytes_before >= kGroupBytes) break;
+    if (map_.Holds(pending.transaction.conditions)) {
+      revision = revision + 1;
+      pending.change = Change{revision, pending.transaction.mutations};
+      written = Write(*pending.change, now);
+    }
+    waiting_.pop_front();
+    group.push_back(&pending);
+  }
+  const bool is_changed = revision != map_.revision();
+  if (written.ok() && is_changed) written = co_await RunJob(log_->Flush());
+  if (!written.ok()) waiting_.insert(waiting_.begin(), group.begin(), group.end());
+  co_return written;
+}
+
+absl::Status LocalStore::Write(const Change& change, TimestampMs now) {
+  auto batch = Wrap(EncodeChange(change), now);
+  if (!batch.ok()) return batch.status();
   auto appended = log_->Append(*batch, {.leader_epoch = LeaderEpoch(0), .now = now});
-  if (!appended.ok()) co_return appended.status();
+  if (!appended.ok()) return appended.status();
   INVARIANT(appended->error == ErrorCode::kNone);
   INVARIANT(appended->base_offset.value() + 1 == static_cast<int64_t>(change.revision.value()));
-  co_return co_await RunJob(log_->Flush());
+  return absl::OkStatus();
+}
+
+void LocalStore::Finish(const std::vector<Pending*>& group, const absl::Status& written) {
+  for (Pending* pending : group) {
+    pending->is_done = true;
+    if (!written.ok()) {
+      pending->outcome = written;
+    } else if (pending->change.has_value()) {
+      map_.Apply(*pending->change);
+      for (Watcher& watcher : watchers_) watcher(*pending->change);
+      pending->outcome = CommitOutcome{true, pending->change->revision};
+    }
+  }
 }
 
 awaitable<absl::Status> LocalStore::RunJob(storage::DiskJob job) {

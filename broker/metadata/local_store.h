@@ -2,12 +2,13 @@
 // and, now and then, a snapshot of the whole map, so that a start replays little.
 //
 // Threading: Open blocks and is called before the shard runs; then everything on that shard.
-// Durability: a commit is answered after its record is synced. After a disk error every further
-// commit fails with that error.
-// Format: docs/formats/metadata.md.
+// Durability: a commit is answered after its record is synced; one sync covers all that wait. After
+// a disk error every further commit fails with that error. Format: docs/formats/metadata.md.
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,18 @@ class LocalStore final : public MetadataStore {
                                                   const std::string& directory);
   absl::Status Replay();
   absl::Status ReplayBatches(std::span<const std::byte> bytes);
-  awaitable<absl::StatusOr<CommitOutcome>> CommitAlone(const Transaction& transaction);
-  awaitable<absl::Status> Write(const Change& change);
+  // A commit that waits for its turn.
+  struct Pending {
+    const Transaction& transaction;
+    std::optional<Change> change;  // of those that are being written
+    absl::StatusOr<CommitOutcome> outcome;
+    bool is_done = false;
+  };
+  // Those at the front that touch different keys, with one sync for all of them.
+  awaitable<void> CommitFront();
+  awaitable<absl::Status> WriteFront(std::vector<Pending*>& group);
+  absl::Status Write(const Change& change, TimestampMs now);
+  void Finish(const std::vector<Pending*>& group, const absl::Status& written);
   awaitable<absl::Status> RunJob(storage::DiskJob job);
   awaitable<absl::Status> SnapshotIfLarge();
 
@@ -59,6 +70,7 @@ class LocalStore final : public MetadataStore {
   KeyValueMap map_;
   absl::Status broken_;
   bool busy_ = false;
+  std::deque<Pending*> waiting_;
   Signal idle_;
   std::vector<Watcher> watchers_;
 };

@@ -42,7 +42,7 @@ std::optional<AppendOutcome> Partition::TryAppend(std::span<std::byte> batch,
 std::optional<AppendOutcome> Partition::TryAppendOpened(std::span<std::byte> batch,
                                                         const AppendRequest& request) {
   if (failure_ != ErrorCode::kNone) return AppendOutcome{.error = failure_};
-  if (blocked_ || needs_repair_) return std::nullopt;
+  if (blocked_ || needs_repair_ || !log_->IsReady()) return std::nullopt;
   if (log_->NeedsRoll(static_cast<int64_t>(batch.size()), request.now)) return std::nullopt;
   return AppendNow(batch, request);
 }
@@ -159,11 +159,17 @@ void Partition::Submit(storage::DiskJob job, bool& in_flight) {
 awaitable<ErrorCode> Partition::MakeWritable(int64_t bytes, TimestampMs now) {
   while (blocked_) co_await writable_.Wait();
   if (failure_ != ErrorCode::kNone) co_return failure_;
-  if (!needs_repair_ && !log_->NeedsRoll(bytes, now)) co_return ErrorCode::kNone;
-  co_return co_await RunBlocking(needs_repair_ ? log_->RepairTail() : log_->Roll(now));
+  if (needs_repair_) {
+    ErrorCode error = co_await RunBlocking(log_->RepairTail());
+    if (error == ErrorCode::kNone) needs_repair_ = false;
+    co_return error;
+  }
+  if (!log_->IsReady()) co_return co_await RunBlocking(log_->Prepare());
+  if (!log_->NeedsRoll(bytes, now)) co_return ErrorCode::kNone;
+  co_return co_await RunBlocking(log_->Roll(now));
 }
 
-// A roll or a repair: appends wait until it is done.
+// A preparation, a roll or a repair: appends wait until it is done.
 awaitable<ErrorCode> Partition::RunBlocking(storage::DiskJob job) {
   auto self = shared_from_this();
   blocked_ = true;
@@ -171,7 +177,6 @@ awaitable<ErrorCode> Partition::RunBlocking(storage::DiskJob job) {
   blocked_ = false;
   if (status.ok()) {
     if (job.finish) job.finish();
-    needs_repair_ = false;
   } else if (!absl::IsResourceExhausted(status)) {
     OnDiskFailure(status);
   }
@@ -255,6 +260,7 @@ awaitable<void> Partition::Maintain(TimestampMs now) {
   if (maintaining_ || failure_ != ErrorCode::kNone) co_return;
   auto self = shared_from_this();
   log_->ExpireProducers(now);
+  log_->ReleaseIdle();
   co_await RollIfExpired(now);
   auto job = log_->DeleteOldSegments(now, replica_.high_watermark());
   if (!job.has_value()) co_return;

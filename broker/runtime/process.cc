@@ -21,4 +21,17 @@ ProcessUsage ReadProcessUsage() {
   return usage;
 }
 
+size_t DescriptorsMax() {
+  constexpr size_t kUsual = 1024;
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<size_t>(limit.rlim_cur) : kUsual;
+}
+
+size_t MappingsMax() {
+  constexpr size_t kUsual = 65'530;
+  std::ifstream file("/proc/sys/vm/max_map_count");
+  size_t most = 0;
+  return file >> most ? most : kUsual;
+}
+
 }  // namespace millrace

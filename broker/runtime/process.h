@@ -1,6 +1,7 @@
 // What the process takes from the machine, as the kernel counts it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace millrace {
@@ -11,5 +12,9 @@ struct ProcessUsage {
 };
 
 ProcessUsage ReadProcessUsage();
+
+// How many descriptors and how many mappings the process may have.
+size_t DescriptorsMax();
+size_t MappingsMax();
 
 }  // namespace millrace

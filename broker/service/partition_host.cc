@@ -38,17 +38,22 @@ absl::Status MoveStrayAside(storage::FileSystem& fs, const std::string& director
 }
 
 // On the disk pool.
-absl::Status OpenLog(storage::FileSystem& fs, const std::string& directory, const TopicId& topic_id,
-                     const TopicSettings& settings, const storage::OpenOptions& how,
-                     std::unique_ptr<storage::Log>& log) {
+absl::Status PrepareDirectory(storage::FileSystem& fs, const std::string& directory,
+                              const TopicId& topic_id) {
   absl::Status moved = MoveStrayAside(fs, directory, topic_id);
   if (!moved.ok()) return moved;
   absl::Status created = fs.CreateDirectories(directory);
   if (!created.ok()) return created;
-  if (!storage::ReadPartitionMetadata(fs, directory).ok()) {
-    absl::Status written = storage::WritePartitionMetadata(fs, directory, topic_id);
-    if (!written.ok()) return written;
-  }
+  if (storage::ReadPartitionMetadata(fs, directory).ok()) return absl::OkStatus();
+  return storage::WritePartitionMetadata(fs, directory, topic_id);
+}
+
+// On the disk pool.
+absl::Status OpenLog(storage::FileSystem& fs, const std::string& directory, const TopicId& topic_id,
+                     const TopicSettings& settings, const storage::OpenOptions& how,
+                     std::unique_ptr<storage::Log>& log) {
+  absl::Status prepared = PrepareDirectory(fs, directory, topic_id);
+  if (!prepared.ok()) return prepared;
   auto opened = storage::Log::Open(fs, directory, settings.log, how, WallNow());
   if (!opened.ok()) return opened.status();
   log = *std::move(opened);
@@ -82,9 +87,9 @@ PartitionHost::PartitionHost(Environment environment)
       maintenance_timer_(environment.shard.context()),
       checkpoint_timer_(environment.shard.context()),
       tasks_(environment.shard) {
-  for (const storage::FoundPartition& found : environment_.data_directory.partitions()) {
+  for (storage::FoundPartition& found : environment_.data_directory.TakePartitions()) {
     if (!found.fault.empty()) spdlog::error("{}: {}", found.path, found.fault);
-    found_[storage::FormatPartitionDirectory(found.topic, found.partition)] = &found;
+    found_[storage::FormatPartitionDirectory(found.topic, found.partition)] = std::move(found);
   }
 }
 
@@ -92,10 +97,40 @@ PartitionHost::PartitionHost(Environment environment)
 storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
                                               PartitionIndex index) const {
   auto known = found_.find(storage::FormatPartitionDirectory(topic.name, index));
-  if (known == found_.end() || known->second->topic_id != topic.id) return {};
+  if (known == found_.end() || known->second.topic_id != topic.id) return {};
   return {.clean = environment_.data_directory.was_clean(),
-          .recovery_point = known->second->recovery_point,
-          .log_start_offset = known->second->log_start_offset};
+          .recovery_point = known->second.recovery_point,
+          .log_start_offset = known->second.log_start_offset};
+}
+
+awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, PartitionIndex index,
+                                                 std::unique_ptr<storage::Log>& log) {
+  const core::TopicImage& topic = *wanted.topic;
+  storage::FileSystem& fs = environment_.file_system;
+  std::string directory = environment_.data_directory.PathOf(topic.name, index);
+  auto known = found_.find(storage::FormatPartitionDirectory(topic.name, index));
+  if (known == found_.end()) {
+    // Nothing was ever written: the directory is made when something is.
+    log = storage::Log::Fresh(
+        fs, directory, wanted.settings.log,
+        [&fs, directory, id = topic.id] { return PrepareDirectory(fs, directory, id); }, WallNow());
+    co_return absl::OkStatus();
+  }
+  if (known->second.topic_id == topic.id && known->second.closed.has_value()) {
+    storage::ClosedLog closed = *std::exchange(known->second.closed, std::nullopt);
+    auto restored =
+        storage::Log::Restore(fs, directory, wanted.settings.log, std::move(closed), WallNow());
+    if (!restored.ok()) co_return restored.status();
+    log = *std::move(restored);
+    co_return absl::OkStatus();
+  }
+  storage::OpenOptions how = HowToOpen(topic, index);
+  absl::Status status = co_await environment_.disk_pool.Run(
+      [&] { return OpenLog(fs, directory, topic.id, wanted.settings, how, log); });
+  if (!status.ok()) co_return status;
+  recovered_bytes_ += log->recovery_report().scanned_bytes;
+  LogRecovery(directory, log->recovery_report());
+  co_return status;
 }
 
 awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic,
@@ -136,17 +171,14 @@ awaitable<void> PartitionHost::OpenOne(const Wanted& wanted, PartitionIndex inde
   Shard& shard = environment_.table.ShardOf(key);
   bool is_open = co_await shard.Run(ConfigureOne(key, settings));
   if (is_open) co_return;
-  std::string directory = environment_.data_directory.PathOf(topic->name, index);
-  storage::OpenOptions how = HowToOpen(*topic, index);
   std::unique_ptr<storage::Log> log;
-  absl::Status status = co_await environment_.disk_pool.Run(
-      [&] { return OpenLog(environment_.file_system, directory, topic->id, settings, how, log); });
+  absl::Status status = co_await OpenFound(wanted, index, log);
   if (!status.ok()) {
-    spdlog::error("{} is offline: {}", directory, status.ToString());
+    spdlog::error("{} is offline: {}", environment_.data_directory.PathOf(topic->name, index),
+                  status.ToString());
     if (first_failure.ok()) first_failure = status;
     co_return;
   }
-  LogRecovery(directory, log->recovery_report());
   co_await shard.Run(Adopt({topic->name, topic->id, index}, settings, std::move(log)));
 }
 
@@ -168,10 +200,15 @@ awaitable<std::shared_ptr<Partition>> PartitionHost::Take(PartitionKey key) {
   co_return environment_.table.On(Shard::Current()).Take(key);
 }
 
-awaitable<void> PartitionHost::Delete(core::ClusterImage::TopicPtr topic) {
-  for (size_t p = 0; p < topic->partitions.size(); ++p) {
-    co_await DeleteOne(topic, PartitionIndex(static_cast<int32_t>(p)));
+awaitable<void> PartitionHost::Delete(std::vector<core::ClusterImage::TopicPtr> topics) {
+  if (topics.empty()) co_return;
+  TaskGroup deleting(environment_.shard);
+  for (const core::ClusterImage::TopicPtr& topic : topics) {
+    for (size_t p = 0; p < topic->partitions.size(); ++p) {
+      deleting.Spawn(DeleteOne(topic, PartitionIndex(static_cast<int32_t>(p))));
+    }
   }
+  co_await deleting.Join();
   absl::Status written = co_await WriteCheckpoints();
   if (!written.ok()) spdlog::error("checkpoints not written: {}", written.ToString());
 }
@@ -190,6 +227,7 @@ awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic, Par
                   storage::FormatDeletedDirectory(topic->name, index, FreshRandomBytes()));
   storage::FileSystem& fs = environment_.file_system;
   absl::Status renamed = co_await environment_.disk_pool.Run([&] { return fs.Rename(from, to); });
+  if (absl::IsNotFound(renamed)) co_return;  // nothing was ever written
   if (!renamed.ok()) {
     spdlog::error("{} could not be deleted: {}", from, renamed.ToString());
     co_return;
@@ -204,24 +242,45 @@ awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic, Par
 awaitable<absl::Status> PartitionHost::CloseAll() {
   absl::Status first_failure;
   std::vector<storage::PartitionCheckpoint> checkpoints;
+  std::vector<storage::ManifestEntry> logs;
   ShardSet& shards = environment_.table.shards();
   for (size_t i = 0; i < shards.size(); ++i) {
     co_await shards[i].Run(CloseShard(shards[i], first_failure));
     co_await shards[i].Run(CollectCheckpoints(shards[i], checkpoints));
+    co_await shards[i].Run(CollectClosed(shards[i], logs));
   }
   if (!first_failure.ok()) co_return first_failure;
   co_return co_await environment_.disk_pool.Run(
-      [&] { return environment_.data_directory.CloseInOrder(checkpoints); });
+      [&] { return environment_.data_directory.CloseInOrder(checkpoints, logs); });
 }
 
+// All at once: each waits for the disk, which syncs many files nearly as fast as one.
 awaitable<void> PartitionHost::CloseShard(Shard& shard, absl::Status& first_failure) {
-  for (const auto& hosted : environment_.table.On(shard).All()) {
-    absl::Status closed = co_await hosted->Close(true);
-    if (closed.ok()) continue;
-    spdlog::error("{}-{}: not closed in order: {}", hosted->name().topic,
-                  hosted->name().index.value(), closed.ToString());
-    if (first_failure.ok()) first_failure = closed;
+  TaskGroup closing(shard);
+  for (auto& hosted : environment_.table.On(shard).All()) {
+    closing.Spawn(CloseOne(std::move(hosted), first_failure));
   }
+  co_await closing.Join();
+}
+
+awaitable<void> PartitionHost::CloseOne(std::shared_ptr<Partition> hosted,
+                                        absl::Status& first_failure) {
+  absl::Status closed = co_await hosted->Close(true);
+  if (closed.ok()) co_return;
+  spdlog::error("{}-{}: not closed in order: {}", hosted->name().topic,
+                hosted->name().index.value(), closed.ToString());
+  if (first_failure.ok()) first_failure = closed;
+}
+
+awaitable<void> PartitionHost::CollectClosed(Shard& shard,
+                                             std::vector<storage::ManifestEntry>& all) {
+  for (const auto& hosted : environment_.table.On(shard).All()) {
+    std::optional<storage::ClosedLog> closed = hosted->log().Closed();
+    if (!closed.has_value()) continue;
+    const partition::PartitionName& name = hosted->name();
+    all.push_back({name.topic, name.index, name.topic_id, *std::move(closed)});
+  }
+  co_return;
 }
 
 awaitable<void> PartitionHost::CollectCheckpoints(Shard& shard,

@@ -46,11 +46,13 @@ class PartitionHost {
   awaitable<void> Configure(core::ClusterImage::TopicPtr topic, TopicSettings settings);
   // Closes them and removes their files, the slow part in the background. Their checkpoints go,
   // too: a later topic of the same name starts anew.
-  awaitable<void> Delete(core::ClusterImage::TopicPtr topic);
+  awaitable<void> Delete(std::vector<core::ClusterImage::TopicPtr> topics);
   // Syncs and closes all, writes the checkpoints. OK: the data directory may be marked clean.
   awaitable<absl::Status> CloseAll();
   // Makes durable where every log starts now. On any shard.
   awaitable<absl::Status> SaveCheckpoints() { return environment_.shard.Run(WriteCheckpoints()); }
+  // What was read and checked since the start because the broker had not been stopped in order.
+  int64_t recovered_bytes() const { return recovered_bytes_; }
   // The file system that the data directory lies on. On any shard.
   awaitable<absl::StatusOr<storage::DiskSpace>> MeasureDisk();
 
@@ -74,17 +76,23 @@ class PartitionHost {
   awaitable<void> MaintainLoop();
   awaitable<void> CheckpointLoop();
   awaitable<void> CloseShard(Shard& shard, absl::Status& first_failure);
+  awaitable<void> CloseOne(std::shared_ptr<partition::Partition> hosted,
+                           absl::Status& first_failure);
   awaitable<absl::Status> WriteCheckpoints();
   awaitable<void> CollectCheckpoints(Shard& shard, std::vector<storage::PartitionCheckpoint>& all);
+  awaitable<void> CollectClosed(Shard& shard, std::vector<storage::ManifestEntry>& all);
   void OnDiskFailure();
   awaitable<bool> Sleep(asio::steady_timer& timer, int64_t ms);
 
   // What is known of a partition's log before it is opened.
   storage::OpenOptions HowToOpen(const core::TopicImage& topic, PartitionIndex index) const;
+  awaitable<absl::Status> OpenFound(const Wanted& wanted, PartitionIndex index,
+                                    std::unique_ptr<storage::Log>& log);
 
   Environment environment_;
   // By directory name, as they were when the broker started.
-  absl::flat_hash_map<std::string, const storage::FoundPartition*> found_;
+  absl::flat_hash_map<std::string, storage::FoundPartition> found_;
+  int64_t recovered_bytes_ = 0;
   bool stopping_ = false;
   asio::steady_timer maintenance_timer_;
   asio::steady_timer checkpoint_timer_;

@@ -27,6 +27,9 @@ constexpr std::string_view kClusterMetadataName = "__cluster_metadata";
 constexpr std::string_view kReservedName = "__millrace_metadata";
 // More in one topic is a slip of the hand, and would take the broker minutes.
 constexpr int32_t kPartitionsMax = 100'000;
+// At the start, so many topics are opened at the same time; how it goes is told now and then.
+constexpr size_t kOpenedTogether = 64;
+constexpr int64_t kProgressMs = 5000;
 constexpr size_t kShownMax = 250;  // of what a client calls a topic's name
 
 // Alike but for dots in the place of underscores.
@@ -35,6 +38,12 @@ bool Collide(std::string_view a, std::string_view b) {
     return x == y || (x == '.' ? y == '_' : x == '_' && y == '.');
   };
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), is_same);
+}
+
+// The same for all names that collide with each other.
+std::string WithoutDots(std::string name) {
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
 }
 
 std::string KeyOf(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
@@ -108,10 +117,7 @@ awaitable<absl::Status> TopicService::Start() {
   for (const metadata::Entry& entry : listing->entries) {
     ApplyBrokerConfigs(entry.key, entry.value, environment_.self, *image);
   }
-  for (metadata::Entry& entry : listing->entries) {
-    if (!entry.key.starts_with(kPrefix)) continue;
-    co_await ApplyTopic(*image, entry.key.substr(kPrefix.size()), std::move(entry.value));
-  }
+  co_await OpenTopics(std::move(listing->entries), *image);
   co_await environment_.view.Publish(image);
   applied_ = listing->revision;
   environment_.store.Watch(listing->revision, [this](const metadata::Change& change) {
@@ -120,6 +126,24 @@ awaitable<absl::Status> TopicService::Start() {
   });
   tasks_.Spawn(ApplyLoop());
   co_return absl::OkStatus();
+}
+
+// Many at once: after a crash each waits for the disk.
+awaitable<void> TopicService::OpenTopics(std::vector<metadata::Entry> entries,
+                                         core::ClusterImage& image) {
+  std::erase_if(entries, [](const auto& entry) { return !entry.key.starts_with(kPrefix); });
+  MonotonicMs told = SteadyNow();
+  TaskGroup opening(environment_.shard);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    std::string name = entries[i].key.substr(kPrefix.size());
+    opening.Spawn(ApplyTopic(image, std::move(name), std::move(entries[i].value)));
+    if (i % kOpenedTogether + 1 != kOpenedTogether) continue;
+    co_await opening.Join();
+    if (SteadyNow() - told < kProgressMs) continue;
+    told = SteadyNow();
+    spdlog::info("opening logs: {} of {} topics", i + 1, entries.size());
+  }
+  co_await opening.Join();
 }
 
 awaitable<void> TopicService::Stop() {
@@ -135,35 +159,58 @@ awaitable<void> TopicService::ApplyLoop() {
   for (;;) {
     while (changes_.empty() && !stopping_) co_await arrived_.Wait();
     if (changes_.empty()) co_return;
-    metadata::Change change = std::move(changes_.front());
-    changes_.pop_front();
-    metadata::Revision revision = change.revision;
-    co_await Apply(std::move(change));
+    std::deque<metadata::Change> changes = TakeChanges();
+    metadata::Revision revision = changes.back().revision;
+    co_await Apply(std::move(changes));
     applied_ = revision;
     applied_signal_.Notify();
   }
 }
 
-awaitable<void> TopicService::Apply(metadata::Change change) {
+// Many at once, as every image is made from a copy of the one before it. But what comes after a
+// deletion waits until that is done: it may have the same name.
+std::deque<metadata::Change> TopicService::TakeChanges() {
+  std::deque<metadata::Change> taken;
+  bool is_deleting = false;
+  while (!changes_.empty()) {
+    const std::vector<metadata::Mutation>& mutations = changes_.front().mutations;
+    bool deletes = std::any_of(mutations.begin(), mutations.end(),
+                               [](const auto& mutation) { return !mutation.value.has_value(); });
+    if (is_deleting && !deletes) break;
+    is_deleting = deletes;
+    taken.push_back(std::move(changes_.front()));
+    changes_.pop_front();
+  }
+  return taken;
+}
+
+awaitable<void> TopicService::Apply(std::deque<metadata::Change> changes) {
   auto image = std::make_shared<core::ClusterImage>(environment_.view.current());
   std::vector<core::ClusterImage::TopicPtr> deleted;
   bool changed = false;
-  for (metadata::Mutation& mutation : change.mutations) {
-    if (ApplyBrokerConfigs(mutation.key, mutation.value, environment_.self, *image)) {
-      changed = true;
-      co_await ApplyDefaults(*image);
+  for (metadata::Change& change : changes) {
+    for (metadata::Mutation& mutation : change.mutations) {
+      bool applied = co_await ApplyOne(std::move(mutation), *image, deleted);
+      changed = changed || applied;
     }
-    if (!mutation.key.starts_with(kPrefix)) continue;
-    changed = true;
-    std::string name = mutation.key.substr(kPrefix.size());
-    if (!mutation.value.has_value()) {
-      auto found = image->topics().find(name);
-      if (found != image->topics().end()) deleted.push_back(found->second);
-    }
-    co_await ApplyTopic(*image, std::move(name), std::move(mutation.value));
   }
   if (changed) co_await environment_.view.Publish(image);
-  for (auto& topic : deleted) co_await environment_.host.Delete(std::move(topic));
+  co_await environment_.host.Delete(std::move(deleted));
+}
+
+// False: nothing of a topic or a broker.
+awaitable<bool> TopicService::ApplyOne(metadata::Mutation mutation, core::ClusterImage& image,
+                                       std::vector<core::ClusterImage::TopicPtr>& deleted) {
+  bool is_config = ApplyBrokerConfigs(mutation.key, mutation.value, environment_.self, image);
+  if (is_config) co_await ApplyDefaults(image);
+  if (!mutation.key.starts_with(kPrefix)) co_return is_config;
+  std::string name = mutation.key.substr(kPrefix.size());
+  if (!mutation.value.has_value()) {
+    auto found = image.topics().find(name);
+    if (found != image.topics().end()) deleted.push_back(found->second);
+  }
+  co_await ApplyTopic(image, std::move(name), std::move(mutation.value));
+  co_return true;
 }
 
 awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string name,
@@ -343,7 +390,17 @@ awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
   metadata::Transaction transaction;
   transaction.conditions.push_back({.key = KeyOf(topic.name)});
   transaction.mutations.push_back({KeyOf(topic.name), Encode(*planned)});
-  co_return co_await Commit(std::move(transaction), planned, ErrorCode::kTopicAlreadyExists);
+  std::string plain = WithoutDots(topic.name);
+  if (!creating_.insert(plain).second) {
+    co_return Refused(ErrorCode::kTopicAlreadyExists,
+                      fmt::format("Topic '{}', or one that differs from it in dots and underscores "
+                                  "only, is being created.",
+                                  topic.name));
+  }
+  TopicOutcome outcome =
+      co_await Commit(std::move(transaction), planned, ErrorCode::kTopicAlreadyExists);
+  creating_.erase(plain);
+  co_return outcome;
 }
 
 awaitable<TopicOutcome> TopicService::DeleteHere(std::string name, TopicId id) {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -106,9 +107,13 @@ class TopicService {
   std::shared_ptr<core::TopicImage> Plan(const NewTopic& topic) const;
   awaitable<TopicOutcome> Commit(metadata::Transaction transaction,
                                  core::ClusterImage::TopicPtr topic, ErrorCode if_refused);
+  awaitable<void> OpenTopics(std::vector<metadata::Entry> entries, core::ClusterImage& image);
   // Follows the store's changes, one after the other.
   awaitable<void> ApplyLoop();
-  awaitable<void> Apply(metadata::Change change);
+  std::deque<metadata::Change> TakeChanges();
+  awaitable<void> Apply(std::deque<metadata::Change> changes);
+  awaitable<bool> ApplyOne(metadata::Mutation mutation, core::ClusterImage& image,
+                           std::vector<core::ClusterImage::TopicPtr>& deleted);
   awaitable<void> ApplyTopic(core::ClusterImage& image, std::string name,
                              std::optional<std::string> value);
   // The topics take what the broker's properties have become.
@@ -117,6 +122,7 @@ class TopicService {
   Environment environment_;
   std::deque<metadata::Change> changes_;
   metadata::Revision applied_{0};
+  std::set<std::string> creating_;  // names under way to the store, as WithoutDots() has them
   bool stopping_ = false;
   bool stopped_ = false;
   Signal arrived_;  // changes_ grew, or stopping_

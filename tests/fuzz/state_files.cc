@@ -105,7 +105,7 @@ void OpenDataDirectory(Bytes bytes) {
     checkpoints.push_back(
         {found.topic, found.partition, found.recovery_point, found.log_start_offset});
   }
-  INVARIANT((*opened)->CloseInOrder(checkpoints).ok());
+  INVARIANT((*opened)->CloseInOrder(checkpoints, {}).ok());
   opened->reset();
   auto again = storage::DataDirectory::Open(fs, "/data", options);
   INVARIANT(again.ok() && (*again)->was_clean());

@@ -89,7 +89,7 @@ TEST_CASE("data directory: partitions that our metadata cannot know are not adop
   options.metadata_directory = "__ours-0";
   Open(fs, options);  // nothing is there yet
   REQUIRE(fs.CreateDirectories("/srv/data/orders-0").ok());
-  REQUIRE(Open(fs, Options())->CloseInOrder({}).ok());
+  REQUIRE(Open(fs, Options())->CloseInOrder({}, {}).ok());
   const absl::Status status = Refusal(fs, options);
   CHECK(absl::IsFailedPrecondition(status));
   CHECK(Says(status, "/srv/data holds partitions (orders-0), but not this broker's metadata"));
@@ -197,7 +197,7 @@ TEST_CASE("data directory: partitions are found with their ids and checkpoints")
 TEST_CASE("data directory: it is clean after an orderly close, once, also across power loss") {
   FaultFileSystem fs;
   REQUIRE(Open(fs, Options())
-              ->CloseInOrder({{"orders", PartitionIndex(0), Offset(9), Offset(2)}})
+              ->CloseInOrder({{"orders", PartitionIndex(0), Offset(9), Offset(2)}}, {})
               .ok());
   fs.Crash();
   {
@@ -210,9 +210,54 @@ TEST_CASE("data directory: it is clean after an orderly close, once, also across
 
 TEST_CASE("data directory: a refused start leaves it as clean as it was") {
   FaultFileSystem fs;
-  REQUIRE(Open(fs, Options())->CloseInOrder({}).ok());
+  REQUIRE(Open(fs, Options())->CloseInOrder({}, {}).ok());
   CHECK_FALSE(Refusal(fs, Options(2)).ok());
   CHECK(Open(fs, Options())->was_clean());
+}
+
+ManifestEntry OrdersEntry() {
+  TopicId id;
+  id.bytes[0] = std::byte{5};
+  ManifestEntry entry{"orders", PartitionIndex(0), id, {}};
+  entry.log.segments.push_back({.base = Offset(0), .bytes = 700, .next_offset = Offset(9)});
+  return entry;
+}
+
+TEST_CASE("data directory: a log comes back as it was closed, once") {
+  FaultFileSystem fs;
+  {
+    auto directory = Open(fs, Options());
+    REQUIRE(fs.CreateDirectories("/srv/data/orders-0").ok());
+    REQUIRE(directory->CloseInOrder({}, {OrdersEntry()}).ok());
+  }
+  {
+    const auto directory = Open(fs, Options());
+    REQUIRE(directory->partitions().size() == 1);
+    const FoundPartition& found = directory->partitions()[0];
+    CHECK(found.topic_id == OrdersEntry().topic_id);
+    REQUIRE(found.closed.has_value());
+    CHECK(found.closed->segments.front().next_offset == Offset(9));
+  }
+  fs.Crash();
+  CHECK_FALSE(Open(fs, Options())->partitions()[0].closed.has_value());
+}
+
+TEST_CASE("data directory: a manifest that its marker does not name counts for nothing") {
+  FaultFileSystem fs;
+  {
+    auto directory = Open(fs, Options());
+    REQUIRE(fs.CreateDirectories("/srv/data/orders-0").ok());
+    REQUIRE(directory->CloseInOrder({}, {OrdersEntry()}).ok());
+  }
+  SECTION("another program has closed the directory in order since") {
+    Put(fs, ".kafka_cleanshutdown", R"({"version":0,"brokerEpoch":-1})");
+  }
+  SECTION("it is damaged") { fs.FlipBit("/srv/data/millrace.manifest", 3, 1); }
+  SECTION("it is gone") { REQUIRE(fs.RemoveFile("/srv/data/millrace.manifest").ok()); }
+  const auto directory = Open(fs, Options());
+  CHECK(directory->was_clean());
+  REQUIRE(directory->partitions().size() == 1);
+  CHECK_FALSE(directory->partitions()[0].closed.has_value());
 }
 
 TEST_CASE("data directory: a crash anywhere leaves checkpoints that are whole") {
@@ -226,7 +271,7 @@ TEST_CASE("data directory: a crash anywhere leaves checkpoints that are whole") 
           directory->WriteCheckpoints({{"orders", PartitionIndex(0), Offset(10), Offset(1)}}).ok());
       fs.StopAfter(stop);
       const absl::Status closed =
-          directory->CloseInOrder({{"orders", PartitionIndex(0), Offset(20), Offset(2)}});
+          directory->CloseInOrder({{"orders", PartitionIndex(0), Offset(20), Offset(2)}}, {});
       fs.Crash(seed);
       directory = Open(fs, Options());
       REQUIRE(directory->partitions().size() == 1);

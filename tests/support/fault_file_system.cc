@@ -167,6 +167,7 @@ class FaultFile final : public File {
   }
 
   std::optional<int> descriptor() const override { return std::nullopt; }
+  uint64_t identity() const override { return reinterpret_cast<uintptr_t>(file_.get()); }
 
  private:
   bool alive() const { return incarnation_ == state_->incarnation; }
