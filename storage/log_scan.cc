@@ -126,39 +126,39 @@ absl::StatusOr<LogScan::Diagnosis> LogScan::Diagnose() {
                      fmt::format("{} bytes, less than the {} of a batch's header", room,
                                  record::kBatchHeaderBytes)};
   }
+  return DiagnoseBatch();
+}
+
+absl::StatusOr<LogScan::Diagnosis> LogScan::DiagnoseBatch() {
+  const Diagnosis shrunk{FindingKind::kTruncated, "the file has become shorter"};
   const auto header = Bytes(position_, record::kBatchHeaderBytes);
   if (!header.ok()) return header.status();
-  if (header->size() < record::kBatchHeaderBytes) {
-    return Diagnosis{FindingKind::kTruncated, "the file has become shorter"};
-  }
-  const record::BatchView view(*header);
-  if (view.magic() != record::kMagicV2) {
+  if (header->size() < record::kBatchHeaderBytes) return shrunk;
+  const record::BatchView claimed(*header);
+  const int64_t size = claimed.size_bytes();
+  if (claimed.magic() != record::kMagicV2) {
     return Diagnosis{FindingKind::kMagic,
-                     fmt::format("magic {}, not {}", view.magic(), record::kMagicV2)};
+                     fmt::format("magic {}, not {}", claimed.magic(), record::kMagicV2)};
   }
-  const int64_t size = view.size_bytes();
-  if (size < kHeaderSize) {
-    return Diagnosis{FindingKind::kLength, fmt::format("the batch claims to be {} bytes", size)};
-  }
-  if (size > room) {
+  if (size < kHeaderSize || size > end_ - position_) {
     return Diagnosis{FindingKind::kLength,
-                     fmt::format("the batch claims to be {} bytes, but {} remain", size, room)};
+                     fmt::format("the batch claims to be {} bytes; {} remain in the file", size,
+                                 end_ - position_)};
   }
-  const auto batch = Bytes(position_, static_cast<size_t>(size));
-  if (!batch.ok()) return batch.status();
-  if (static_cast<int64_t>(batch->size()) < size) {
-    return Diagnosis{FindingKind::kTruncated, "the file has become shorter"};
-  }
-  const uint32_t crc = record::ComputeBatchCrc(*batch);
-  if (crc == view.crc()) {
+  const auto bytes = Bytes(position_, static_cast<size_t>(size));
+  if (!bytes.ok()) return bytes.status();
+  if (static_cast<int64_t>(bytes->size()) < size) return shrunk;
+  const record::BatchView batch(*bytes);
+  const uint32_t crc = record::ComputeBatchCrc(*bytes);
+  if (crc == batch.crc()) {
     return Diagnosis{
         FindingKind::kHeader,
         fmt::format("base offset {}, last offset delta {} and {} records make no sense",
-                    view.base_offset().value(), view.last_offset_delta(), view.record_count())};
+                    batch.base_offset().value(), batch.last_offset_delta(), batch.record_count())};
   }
   return Diagnosis{FindingKind::kCrc,
                    fmt::format("the batch claims CRC-32C {:08x}, but its {} bytes have {:08x}",
-                               view.crc(), size, crc)};
+                               batch.crc(), size, crc)};
 }
 
 // The length lies outside the checksum, which is then right for what stands up to the next batch.

@@ -69,7 +69,9 @@ class LogScan {
   absl::StatusOr<std::span<const std::byte>> BatchAt(int64_t position);
   // Likewise, if it may be one of this segment behind the damage.
   absl::StatusOr<bool> MayResumeAt(int64_t position);
+  // Why no intact batch stands at the position.
   absl::StatusOr<Diagnosis> Diagnose();
+  absl::StatusOr<Diagnosis> DiagnoseBatch();
   absl::StatusOr<std::optional<Diagnosis>> LengthAloneIsWrong(int64_t resume);
   absl::StatusOr<bool> IsZeros();
   // Where the next intact batch starts; none: nowhere.
