@@ -9,16 +9,11 @@
 #include "proto/invariant.h"
 #include "proto/topic_id_text.h"
 #include "storage/checkpoint_file.h"
+#include "storage/data_directory_names.h"
 #include "storage/partition_directory.h"
 
 namespace millrace::storage {
 namespace {
-
-constexpr std::string_view kMetaProperties = "meta.properties";
-constexpr std::string_view kCleanMarker = ".kafka_cleanshutdown";
-constexpr std::string_view kRecoveryPoints = "recovery-point-offset-checkpoint";
-constexpr std::string_view kLogStarts = "log-start-offset-checkpoint";
-constexpr std::string_view kManifest = "millrace.manifest";
 
 using OffsetByPartition = std::map<std::pair<std::string, PartitionIndex>, Offset>;
 

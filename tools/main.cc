@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.h"
+#include "tools/log_commands.h"
 
 namespace millrace::tools {
 namespace {
@@ -103,6 +104,57 @@ void AddConfig(CLI::App& app, ConfigOptions& options, int& code) {
       ->callback([&code] { code = PrintConfigReference(); });
 }
 
+void AddLogDump(CLI::App& log, LogDumpOptions& options, int& code) {
+  CLI::App* dump = log.add_subcommand("dump", "Print what files of a data directory hold.");
+  dump->footer("Exit status: 0 whole, 1 damage was found (and passed over), 2 could not look.");
+  dump->add_option("path", options.paths,
+                   "Segments (.log), indexes, snapshots, checkpoints, or a partition's directory.")
+      ->required();
+  dump->add_flag("--records", options.records, "The records in the batches, too.");
+  dump->add_flag("--json", options.json, "One JSON object per line.");
+  dump->add_option("--from", options.from, "The first offset to show.")
+      ->check(CLI::NonNegativeNumber);
+  dump->add_option("--to", options.to, "The last offset to show.")->check(CLI::NonNegativeNumber);
+  dump->add_option("--limit", options.limit, "Show so many batches (with --records: records).")
+      ->check(CLI::NonNegativeNumber);
+  dump->add_option("--max-bytes", options.max_bytes, "Cut keys, values and headers to this.")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  dump->add_option("--max-batch-bytes", options.max_batch_bytes,
+                   "Do not open a batch that takes more than this decompressed.")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  dump->callback([&options, &code] { code = DumpLog(options); });
+}
+
+void AddLogVerify(CLI::App& log, LogVerifyOptions& options, int& code) {
+  CLI::App* verify = log.add_subcommand(
+      "verify", "Check everything in a data directory. Nothing is written or repaired.");
+  verify->footer("Exit status: 0 whole, 1 errors were found, 2 could not look.");
+  verify->add_option("directory,--data-dir", options.directories,
+                     "Data directories, or those of partitions (default ./millrace-data).");
+  verify->add_flag("--json", options.json, "One JSON object per finding, and one for the totals.");
+  verify->add_flag("--quiet", options.quiet, "No progress, also on a terminal.");
+  verify
+      ->add_option("--max-batch-bytes", options.max_batch_bytes,
+                   "Do not look into a batch that takes more than this decompressed.")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verify->callback([&options, &code] { code = VerifyLog(options); });
+}
+
+struct LogOptions {
+  LogDumpOptions dump;
+  LogVerifyOptions verify;
+};
+
+void AddLog(CLI::App& app, LogOptions& options, int& code) {
+  CLI::App* log = app.add_subcommand("log", "Look at the files of a broker, running or not.");
+  log->require_subcommand(1);
+  AddLogDump(*log, options.dump, code);
+  AddLogVerify(*log, options.verify, code);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Millrace, a Kafka-compatible commit-log broker.");
   app.require_subcommand(1);
@@ -110,9 +162,11 @@ int Main(int argc, char** argv) {
   ServeOptions serve;
   TopicOptions topic;
   ConfigOptions config;
+  LogOptions log;
   AddServe(app, serve, code);
   AddTopic(app, topic, code);
   AddConfig(app, config, code);
+  AddLog(app, log, code);
   app.add_subcommand("version", "Print the version.")->callback([] {
     std::printf("millrace %s\n", MILLRACE_VERSION);
   });
