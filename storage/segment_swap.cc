@@ -12,7 +12,6 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::array kIndexSuffixes = {kIndexSuffix, kTimeIndexSuffix};
 constexpr std::array kAllSuffixes = {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix,
                                      kSnapshotSuffix};
 

@@ -95,7 +95,8 @@ storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
   if (known == found_.end() || known->second->topic_id != topic.id) return {};
   return {.clean = environment_.data_directory.was_clean(),
           .recovery_point = known->second->recovery_point,
-          .log_start_offset = known->second->log_start_offset};
+          .log_start_offset = known->second->log_start_offset,
+          .cleaned_until = known->second->cleaned_until};
 }
 
 awaitable<absl::Status> PartitionHost::Open(core::ClusterImage::TopicPtr topic,
@@ -227,10 +228,14 @@ awaitable<void> PartitionHost::CloseShard(Shard& shard, absl::Status& first_fail
 awaitable<void> PartitionHost::CollectCheckpoints(Shard& shard,
                                                   std::vector<storage::PartitionCheckpoint>& all) {
   for (const auto& hosted : environment_.table.On(shard).All()) {
+    const storage::Log& log = hosted->log();
+    std::optional<Offset> cleaned_until;
+    if (log.cleaned_until() > Offset(0)) cleaned_until = log.cleaned_until();
     all.push_back({.topic = hosted->name().topic,
                    .partition = hosted->name().index,
-                   .recovery_point = hosted->log().recovery_point(),
-                   .log_start_offset = hosted->log().log_start_offset()});
+                   .recovery_point = log.recovery_point(),
+                   .log_start_offset = log.log_start_offset(),
+                   .cleaned_until = cleaned_until});
   }
   co_return;
 }

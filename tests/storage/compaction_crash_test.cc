@@ -72,7 +72,7 @@ void CheckReopened(FaultFileSystem& fs, Offset recovery_point) {
     }
     REQUIRE(last.at("key" + std::to_string(key)) == "value " + std::to_string(newest));
   }
-  for (const std::string& name : *fs.List(kLogDirectory)) {
+  for (const std::string& name : test::LogFiles(fs)) {
     INFO(name);
     REQUIRE(name.find(".swap") == std::string::npos);
     REQUIRE(name.find(".cleaned") == std::string::npos);

@@ -98,6 +98,12 @@ inline storage::CompactionReport CompactOk(storage::Log& log, TimestampMs now = 
   return report;
 }
 
+inline std::vector<std::string> LogFiles(FaultFileSystem& fs) {
+  auto names = fs.List(kLogDirectory);
+  REQUIRE(names.ok());
+  return *std::move(names);
+}
+
 struct ReadLog {
   std::map<Offset, KeyedRecord> records;  // control batches left out
   std::vector<Offset> markers;            // bases of control batches with a record

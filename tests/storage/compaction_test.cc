@@ -117,7 +117,7 @@ TEST_CASE("compaction: the last record of each key stays, at its offset") {
   CHECK(log->MeasureCompaction(log->log_end(), kNow).dirty_bytes == 0);
   CHECK(log->MeasureCompaction(log->log_end(), kNow).clean_bytes == report.bytes_after);
   RunJob(*log->UnlinkDeleted());
-  for (const std::string& name : *fs.List(kLogDirectory)) {
+  for (const std::string& name : test::LogFiles(fs)) {
     CHECK_FALSE(name.ends_with(kDeletedSuffix));
   }
 }
@@ -253,7 +253,7 @@ TEST_CASE("compaction: a producer that is remembered goes on where it was, also 
   CHECK(OffsetsOf(read) == Offsets({3}));
   CHECK(read.empties == Offsets({2}));
   log.reset();
-  for (const std::string& name : *fs.List(kLogDirectory)) {
+  for (const std::string& name : test::LogFiles(fs)) {
     if (name.ends_with(kSnapshotSuffix)) {
       REQUIRE(fs.RemoveFile(std::string(kLogDirectory) + "/" + name).ok());
     }
@@ -386,7 +386,7 @@ TEST_CASE("compaction: when it is told to stop, what it has done counts and the 
     if (report.status.ok()) break;
     REQUIRE(absl::IsCancelled(report.status));
     REQUIRE(ReadKeyed(*log).records.size() == 50);
-    for (const std::string& name : *fs.List(kLogDirectory)) {
+    for (const std::string& name : test::LogFiles(fs)) {
       REQUIRE(name.find(".cleaned") == std::string::npos);
     }
   }
