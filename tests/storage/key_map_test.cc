@@ -42,7 +42,7 @@ TEST_CASE("key map: takes no more memory than its keys or its limit need") {
 TEST_CASE("key map: agrees with a map, whatever the seed") {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     INFO("seed " << seed);
-    KeyMap map({.bytes = 1 << 16, .load_factor = 0.95, .seed = seed, .keys_max = 1 << 20});
+    KeyMap map({.bytes = 1 << 17, .load_factor = 0.95, .seed = seed, .keys_max = 1 << 20});
     std::map<std::string, Offset> model;
     for (int64_t i = 0; i < 6000; ++i) {
       const uint64_t mixed = test::Mix(seed, static_cast<uint64_t>(i));
