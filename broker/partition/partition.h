@@ -132,9 +132,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   storage::CompactionNeed CompactionNeed(TimestampMs now) const;
   // Makes records cleanable that have waited too long: rolls and syncs, as far as `need` says so.
   awaitable<void> PrepareCompaction(storage::CompactionNeed need, TimestampMs now);
-  // Cleans the log with the limits and the pace of `request`, on a thread of `pool`. None: not now.
+  // Cleans the log as `request` has it, up to the high watermark, on a thread of `pool`. Its pace
+  // must look at compaction_stop(). None: not now.
   awaitable<std::optional<storage::CompactionReport>> Compact(DiskPool& pool,
                                                               storage::CompactionRequest request);
+  // Set when a cleaning is to end; the thread that cleans may look at it.
+  std::shared_ptr<const std::atomic<bool>> compaction_stop() const { return stop_compaction_; }
   // The log is damaged where compaction would have to read: it is never compacted again.
   bool is_uncleanable() const { return uncleanable_; }
   // Takes the partition out of service. `keep`: syncs and leaves the files as after a clean
@@ -187,8 +190,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool writing_back_ = false;
   bool maintaining_ = false;
   bool compacting_ = false;
-  // Read by the thread that cleans.
-  std::shared_ptr<std::atomic<bool>> stop_compaction_ = std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<bool>> stop_compaction_ =
+      std::make_shared<std::atomic<bool>>(false);
   MonotonicMs compact_again_{0};
   bool uncleanable_ = false;
   Signal quiet_;

@@ -44,9 +44,6 @@ awaitable<std::optional<storage::CompactionReport>> Partition::Compact(
   if (!log_->MeasureCompaction(high_watermark(), request.now).is_due) co_return std::nullopt;
   auto self = shared_from_this();
   request.limit = high_watermark();
-  request.pace = [stop = stop_compaction_, pace = std::move(request.pace)](int64_t bytes) {
-    return !stop->load(std::memory_order_relaxed) && pace(bytes);
-  };
   storage::CompactionJob cleaning = log_->Compact(std::move(request));
   compacting_ = true;
   // What went wrong is in the report.

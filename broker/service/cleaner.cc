@@ -58,6 +58,7 @@ void Cleaner::Start() {
 
 awaitable<void> Cleaner::Stop() {
   stopping_.store(true);
+  throttle_.Wake();
   for (auto& timer : timers_) timer->cancel();
   co_await tasks_.Join();
 }
@@ -105,11 +106,12 @@ awaitable<bool> Cleaner::Clean(const Dirtiest& dirtiest) {
   const core::Properties& now = environment_.cluster.current().configs->effective();
   throttle_.SetRate(now.Double("log.cleaner.io.max.bytes.per.second"));
   Share share = ShareOf(dirtiest);
-  share.request.pace = [this](int64_t bytes) {
-    throttle_.Pass(bytes, stopping_);
-    return !stopping_.load(std::memory_order_relaxed);
-  };
   Partition& partition = *dirtiest.partition;
+  share.request.pace = [this, stop = partition.compaction_stop()](int64_t bytes) {
+    auto stops = [&] { return stopping_.load() || stop->load(); };
+    throttle_.Pass(bytes, stops);
+    return !stops();
+  };
   MonotonicMs began = SteadyNow();
   environment_.budget.Add(share.bytes);
   auto report =

