@@ -281,9 +281,19 @@ class Sequence {
     REQUIRE(log_->log_end() == end_);
   }
 
+  // Then what is known of producers must come from the batches that are left.
+  void LoseSnapshots() {
+    for (const std::string& name : test::LogFiles(fs_)) {
+      if (!name.ends_with(kSnapshotSuffix)) continue;
+      REQUIRE(fs_.RemoveFile(std::string(kLogDirectory) + "/" + name).ok());
+    }
+    REQUIRE(fs_.SyncDirectory(kLogDirectory).ok());
+  }
+
   void Kill() {
     log_.reset();
     fs_.KillProcess();
+    if (Pick(3) == 0) LoseSnapshots();
     Open(false);
     REQUIRE(log_->log_end() == end_);
   }
@@ -292,6 +302,7 @@ class Sequence {
     const Offset durable = log_->durable_end();
     log_.reset();
     fs_.Crash(seed_ + picks_);
+    if (Pick(3) == 0) LoseSnapshots();
     Open(false);
     REQUIRE(log_->log_end() >= durable);
     end_ = log_->log_end();
