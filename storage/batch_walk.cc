@@ -11,7 +11,6 @@
 namespace millrace::storage {
 namespace {
 
-constexpr size_t kScanBytes = 1 << 20;
 constexpr auto kHeaderSize = static_cast<int64_t>(record::kBatchHeaderBytes);
 
 // Whether a header could start a batch of at most `room` bytes with an offset >= `expected`.
@@ -24,6 +23,16 @@ bool IsPlausible(const record::BatchView& header, int64_t room, Offset expected)
 }
 
 }  // namespace
+
+BatchSpot SpotOf(const record::BatchView& batch, int64_t position) {
+  // The time of a batch that compaction has emptied is that of no record.
+  constexpr TimestampMs kNone(-1);
+  return {.base_offset = batch.base_offset(),
+          .last_offset = batch.last_offset(),
+          .position = position,
+          .size = batch.size_bytes(),
+          .max_timestamp = batch.record_count() > 0 ? batch.max_timestamp() : kNone};
+}
 
 absl::StatusOr<std::optional<BatchSpot>> HeaderWalk::Next() {
   if (position_ == end_) return std::nullopt;
@@ -44,12 +53,7 @@ absl::StatusOr<std::optional<BatchSpot>> HeaderWalk::Next() {
     return absl::DataLossError(
         fmt::format("no batch at position {} ({} bytes before the end)", position_, room));
   }
-  const record::BatchView batch = header();
-  const BatchSpot spot{.base_offset = batch.base_offset(),
-                       .last_offset = batch.last_offset(),
-                       .position = position_,
-                       .size = batch.size_bytes(),
-                       .max_timestamp = batch.max_timestamp()};
+  const BatchSpot spot = SpotOf(header(), position_);
   position_ += spot.size;
   return spot;
 }
@@ -58,8 +62,8 @@ record::BatchView HeaderWalk::header() const {
   return record::BatchView(std::span(buffer_).subspan(header_at_));
 }
 
-BatchScan::BatchScan(const File& file, int64_t position, int64_t end)
-    : file_(file), position_(position), end_(end) {
+BatchScan::BatchScan(const File& file, int64_t position, int64_t end, size_t buffer_bytes)
+    : file_(file), position_(position), end_(end), buffer_bytes_(buffer_bytes) {
   INVARIANT(position <= end);
 }
 
@@ -69,7 +73,7 @@ absl::StatusOr<std::span<const std::byte>> BatchScan::Bytes(int64_t position, si
       position >= buffer_position_ && position + static_cast<int64_t>(size) <= buffer_end;
   if (!is_buffered) {
     const auto room = static_cast<size_t>(end_ - position);
-    const size_t wanted = std::min(std::max(size, kScanBytes), room);
+    const size_t wanted = std::min(std::max(size, buffer_bytes_), room);
     if (buffer_.size() < wanted) buffer_.resize(wanted);
     const auto read = file_.ReadAt(position, std::span(buffer_).first(wanted));
     if (!read.ok()) return read.status();

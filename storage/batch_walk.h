@@ -33,8 +33,10 @@ struct BatchSpot {
   Offset last_offset;
   int64_t position = 0;
   int64_t size = 0;
-  TimestampMs max_timestamp;
+  TimestampMs max_timestamp;  // -1: no record has one, or there is no record
 };
+
+BatchSpot SpotOf(const record::BatchView& batch, int64_t position);
 
 // Allocates nothing; 4 KiB of stack.
 class HeaderWalk {
@@ -62,7 +64,10 @@ class HeaderWalk {
 
 class BatchScan {
  public:
-  BatchScan(const File& file, int64_t position, int64_t end);
+  static constexpr size_t kBufferBytes = 1 << 20;
+
+  // Reads so many bytes at a time, or a whole batch where that is larger.
+  BatchScan(const File& file, int64_t position, int64_t end, size_t buffer_bytes = kBufferBytes);
 
   // The next batch, valid until the next call; none at the end of the range and before the first
   // bytes that are not one intact batch with an offset >= the end of the one before it.
@@ -81,6 +86,7 @@ class BatchScan {
   const File& file_;
   int64_t position_;
   int64_t end_;
+  size_t buffer_bytes_;
   Offset expected_{0};
   std::vector<std::byte> buffer_;
   int64_t buffer_position_ = 0;

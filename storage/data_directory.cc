@@ -192,6 +192,10 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
     auto key = std::make_pair(entry.topic, entry.partition);
     closed.insert_or_assign(std::move(key), std::move(entry));
   }
+  auto cleaned = LoadCheckpoint(fs_, FilePath(kCleanedOffsets));
+  if (absl::IsDataLoss(cleaned.status())) cleaned = OffsetByPartition();
+  if (!cleaned.ok()) return cleaned.status();
+
   for (const std::string& entry : names) {
     if (IsDeletedDirectory(entry)) leftovers_.push_back(FilePath(entry));
     const std::optional<PartitionDirectoryName> name = ParsePartitionDirectory(entry);
@@ -202,6 +206,7 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
     found.partition = name->partition;
     found.recovery_point = OffsetOf(*recovery_points, *name);
     found.log_start_offset = OffsetOf(*log_starts, *name);
+    found.cleaned_until = OffsetOf(*cleaned, *name);
     if (const auto known = closed.find({name->topic, name->partition}); known != closed.end()) {
       found.topic_id = known->second.topic_id;
       found.closed = std::move(known->second.log);
@@ -234,15 +239,25 @@ std::vector<ManifestEntry> DataDirectory::LoadManifest() const {
 absl::Status DataDirectory::WriteCheckpoints(const std::vector<PartitionCheckpoint>& checkpoints) {
   std::vector<TopicPartitionOffset> recovery_points;
   std::vector<TopicPartitionOffset> log_starts;
+  std::vector<TopicPartitionOffset> cleaned;
   for (const PartitionCheckpoint& checkpoint : checkpoints) {
     INVARIANT(checkpoint.log_start_offset.value() >= 0);
     recovery_points.push_back({checkpoint.topic, checkpoint.partition, checkpoint.recovery_point});
     log_starts.push_back({checkpoint.topic, checkpoint.partition, checkpoint.log_start_offset});
+    if (checkpoint.cleaned_until.has_value()) {
+      cleaned.push_back({checkpoint.topic, checkpoint.partition, *checkpoint.cleaned_until});
+    }
   }
   const absl::Status written =
       ReplaceFile(fs_, FilePath(kRecoveryPoints), EncodeCheckpoint(recovery_points));
   if (!written.ok()) return written;
-  return ReplaceFile(fs_, FilePath(kLogStarts), EncodeCheckpoint(log_starts));
+  const absl::Status starts_written =
+      ReplaceFile(fs_, FilePath(kLogStarts), EncodeCheckpoint(log_starts));
+  if (!starts_written.ok()) return starts_written;
+  // A broker without compacted topics needs no such file, and pays for no sync of it.
+  const std::string path = FilePath(kCleanedOffsets);
+  if (cleaned.empty() && !fs_.Exists(path)) return absl::OkStatus();
+  return ReplaceFile(fs_, path, EncodeCheckpoint(cleaned));
 }
 
 absl::Status DataDirectory::CloseInOrder(const std::vector<PartitionCheckpoint>& checkpoints,

@@ -48,6 +48,7 @@ struct PartitionCheckpoint {
   PartitionIndex partition;
   Offset recovery_point;
   Offset log_start_offset;
+  std::optional<Offset> cleaned_until = {};  // none: it was never compacted
 };
 
 struct FoundPartition {
@@ -61,6 +62,8 @@ struct FoundPartition {
   // From the checkpoints; 0 where they do not name the partition.
   Offset recovery_point;
   Offset log_start_offset;
+  // Likewise; a damaged checkpoint says nothing, for a log may always be compacted again.
+  Offset cleaned_until{0};
 };
 
 class DataDirectory {
@@ -82,7 +85,7 @@ class DataDirectory {
   const std::vector<std::string>& leftovers() const { return leftovers_; }
   std::string PathOf(std::string_view topic, PartitionIndex partition) const;
 
-  // Replaces both checkpoint files; each is the old one or the new one after a crash.
+  // Replaces the checkpoint files; each is the old one or the new one after a crash.
   absl::Status WriteCheckpoints(const std::vector<PartitionCheckpoint>& checkpoints);
   // The last call, after every log was closed: checkpoints and manifest, then the clean-shutdown
   // marker. `logs` are those that can be restored; the others are opened.

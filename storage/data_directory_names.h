@@ -10,6 +10,7 @@ inline constexpr std::string_view kMetaProperties = "meta.properties";
 inline constexpr std::string_view kCleanMarker = ".kafka_cleanshutdown";
 inline constexpr std::string_view kRecoveryPoints = "recovery-point-offset-checkpoint";
 inline constexpr std::string_view kLogStarts = "log-start-offset-checkpoint";
+inline constexpr std::string_view kCleanedOffsets = "cleaner-offset-checkpoint";
 inline constexpr std::string_view kManifest = "millrace.manifest";
 
 }  // namespace millrace::storage

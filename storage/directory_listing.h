@@ -16,6 +16,7 @@ namespace millrace::storage {
 struct DirectoryListing {
   std::vector<Offset> segments;     // base offsets, ascending
   std::vector<Offset> snapshots;    // of producer state, ascending
+  std::vector<Offset> swaps;        // base offsets of what compaction has written, ascending
   std::vector<std::string> strays;  // names left behind by work that did not finish: to be removed
 };
 

@@ -93,6 +93,8 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(FileSystem& fs, std::string direc
   auto recovered = RecoverLog(fs, directory, options, how);
   if (!recovered.ok()) return recovered.status();
   std::unique_ptr<Log> log(new Log(fs, std::move(directory), options, *std::move(recovered), now));
+  log->cleaned_until_ = how.cleaned_until;
+  if (absl::Status status = log->AgeDirtySegments(); !status.ok()) return status;
   // The age of the active segment goes on counting from its first batch.
   Segment& active = log->active();
   if (active.is_empty()) return log;

@@ -28,6 +28,7 @@
 #include "proto/error_code.h"
 #include "proto/record/compression.h"
 #include "proto/types.h"
+#include "storage/compaction.h"
 #include "storage/disk_job.h"
 #include "storage/file_system.h"
 #include "storage/leader_epochs.h"
@@ -40,7 +41,9 @@ struct RecompressOptions;
 namespace millrace::storage {
 
 class Segment;
+struct CleanedSegment;
 struct ClosedLog;
+struct CompactionRun;
 struct FlushWork;
 struct RecoveredLog;
 struct SegmentFiles;
@@ -77,13 +80,15 @@ struct LogOptions {
   int64_t producer_id_expiration_ms = 86400 * 1000;
   // Bytes are reserved in steps of this size ahead of the log's end, once a segment is busy.
   int64_t preallocate_step_bytes = 32 << 20;
-  bool preallocate_segments = false;  // the whole segment at once instead
+  bool preallocate_segments = false;             // the whole segment at once instead
+  std::optional<CompactionSettings> compaction;  // none: the log is not compacted
 };
 
 struct OpenOptions {
   bool clean = false;          // the data directory was shut down in order: indexes are trusted
   Offset recovery_point{0};    // everything below it was synced; damage there is corruption
   Offset log_start_offset{0};  // from the checkpoint; the log starts no earlier
+  Offset cleaned_until{0};     // up to where compaction came, as far as that is known
 };
 
 // What Open found and did, for the log line and the metrics.
@@ -217,9 +222,15 @@ class Log {
   // renames the files (.deleted), which UnlinkDeleted() gives back. None when there is nothing to
   // do.
   std::optional<DiskJob> DeleteOldSegments(TimestampMs now, Offset limit);
-  // Removes for good what finished deletions have renamed since the last call; may be run at any
-  // later time, also when the log is closed. None when there is nothing. What a process leaves
-  // behind goes when the log is opened again.
+  // [shard] How far the log is from being clean, as compaction.h has it; without
+  // LogOptions::compaction there is no need.
+  CompactionNeed MeasureCompaction(Offset limit, TimestampMs now) const;
+  // Cleans what lies below the request's limit. Until finish no segment is deleted by retention.
+  // Precondition: LogOptions::compaction is set, and no other cleaning is in flight.
+  CompactionJob Compact(CompactionRequest request);
+  // Removes for good what finished deletions and cleanings have renamed since the last call; may be
+  // run at any later time, also when the log is closed. None when there is nothing. What a process
+  // leaves behind goes when the log is opened again.
   std::optional<DiskJob> UnlinkDeleted();
   // [shard] Whether retention by time lets go of everything in the active segment too: as in Kafka
   // it is rolled then, for DeleteOldSegments() to remove it.
@@ -243,6 +254,8 @@ class Log {
   Offset durable_end() const;  // below it everything is on stable storage
   // Where recovery would have to start: durable_end of the last roll or 64 MiB step.
   Offset recovery_point() const;
+  // Below it the log has been compacted; 0: it never was.
+  Offset cleaned_until() const { return cleaned_until_; }
   int64_t size_bytes() const;
   int64_t undurable_bytes() const;
   std::optional<LeaderEpoch> latest_epoch() const;
@@ -279,6 +292,13 @@ class Log {
   // Retention (retention.cc).
   bool HasExpired(const Segment& segment, TimestampMs now) const;
   bool MayDeleteFirst(TimestampMs now, Offset limit) const;
+  TimestampMs NewestIn(const Segment& segment) const;
+  // Compaction (compaction.cc).
+  Offset dirty_from() const;
+  absl::Status AgeDirtySegments();
+  size_t CleanableSegments(Offset limit, TimestampMs now) const;
+  void OnCompacted(CompactionRun& run);
+  void Replace(const CleanedSegment& cleaned);
 
   int64_t SegmentAgeMax() const;
   std::shared_ptr<Segment> NewSegment(SegmentFiles files, Offset base) const;
@@ -295,6 +315,8 @@ class Log {
   Offset log_end_;
   Offset durable_end_;
   Offset recovery_point_;
+  Offset cleaned_until_{0};
+  bool compacting_ = false;
   std::vector<std::string> deleted_;  // files that wait for UnlinkDeleted()
   int64_t size_bytes_ = 0;
   int64_t flushed_since_recovery_point_ = 0;

@@ -36,6 +36,7 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Restore(FileSystem& fs, std::string di
     upkeep.first_append = std::min(now, closed.segments[i].first_append);
     upkeep.last_append = std::min(now, closed.segments[i].last_append);
   }
+  log->cleaned_until_ = closed.cleaned_until;
   log->is_as_closed_ = true;
   return log;
 }

@@ -120,9 +120,10 @@ std::vector<ProducerState::Active> ProducerState::ListActive() const {
   std::vector<Active> active;
   active.reserve(producers_.size());
   for (const auto& [id, producer] : producers_) {
-    std::optional<int32_t> last_sequence;
-    if (producer.count > 0) last_sequence = producer.batches[producer.count - 1].last_sequence;
-    active.push_back({id, producer.epoch, producer.newest, last_sequence});
+    Active& one = active.emplace_back(Active{id, producer.epoch, producer.newest, {}, {}});
+    if (producer.count == 0) continue;
+    one.last_sequence = producer.batches[producer.count - 1].last_sequence;
+    one.last_offset = producer.batches[producer.count - 1].last_offset;
   }
   return active;
 }

@@ -52,6 +52,7 @@ class ProducerState {
     ProducerEpoch epoch;
     TimestampMs newest;
     std::optional<int32_t> last_sequence;  // none: no batch of it is known
+    std::optional<Offset> last_offset;     // likewise
   };
   std::vector<Active> ListActive() const;
 

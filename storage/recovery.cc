@@ -12,6 +12,7 @@
 #include "storage/directory_listing.h"
 #include "storage/segment_files.h"
 #include "storage/segment_recovery.h"
+#include "storage/segment_swap.h"
 #include "storage/state_recovery.h"
 
 namespace millrace::storage {
@@ -66,6 +67,13 @@ absl::StatusOr<RecoveredLog> Recovery::Run() {
   auto listing = ListLogDirectory(fs_, directory_);
   if (!listing.ok()) return listing.status();
   listing_ = *std::move(listing);
+  if (!listing_.swaps.empty()) {
+    absl::Status status = FinishSwaps(fs_, directory_, listing_.swaps, listing_.segments);
+    if (!status.ok()) return status;
+    listing = ListLogDirectory(fs_, directory_);
+    if (!listing.ok()) return listing.status();
+    listing_ = *std::move(listing);
+  }
   if (absl::Status status = CheckOffsets(); !status.ok()) return status;
   if (listing_.segments.empty()) {
     if (absl::Status status = CreateFirstSegment(); !status.ok()) return status;

@@ -45,6 +45,7 @@ absl::Status RemoveFiles(FileSystem& fs, const std::vector<std::string>& paths) 
 }  // namespace
 
 std::optional<DiskJob> Log::DeleteOldSegments(TimestampMs now, Offset limit) {
+  if (compacting_) return std::nullopt;
   std::vector<Offset> bases;
   while (MayDeleteFirst(now, limit)) {
     bases.push_back(segments_.front()->base());
@@ -94,10 +95,14 @@ bool Log::MayDeleteFirst(TimestampMs now, Offset limit) const {
 
 bool Log::HasExpired(const Segment& segment, TimestampMs now) const {
   if (!options_.retention_ms.has_value()) return false;
+  return now - NewestIn(segment) > *options_.retention_ms;
+}
+
+TimestampMs Log::NewestIn(const Segment& segment) const {
   // A record that claims to be from the future is no newer than its append.
-  TimestampMs newest = segment.upkeep.last_append;
-  if (segment.newest().has_value()) newest = std::min(newest, segment.newest()->timestamp);
-  return now - newest > *options_.retention_ms;
+  const TimestampMs appended = segment.upkeep.last_append;
+  if (!segment.newest().has_value()) return appended;
+  return std::min(appended, segment.newest()->timestamp);
 }
 
 bool Log::ActiveExpired(TimestampMs now) const {

@@ -67,11 +67,7 @@ absl::Status Segment::Append(std::span<const std::byte> batch) {
 }
 
 void Segment::Note(const record::BatchView& batch) {
-  const BatchSpot spot{.base_offset = batch.base_offset(),
-                       .last_offset = batch.last_offset(),
-                       .position = size_,
-                       .size = batch.size_bytes(),
-                       .max_timestamp = batch.max_timestamp()};
+  const BatchSpot spot = SpotOf(batch, size_);
   INVARIANT(spot.base_offset >= next_offset_);
   INVARIANT(spot.last_offset >= spot.base_offset);
   if (spot.max_timestamp.value() >= 0) {

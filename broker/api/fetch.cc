@@ -1,6 +1,7 @@
 // Fetch: read what there is, or wait until there is enough. Records stay in their files: the answer
 // names slices, and the connection sends them.
 #include <algorithm>
+#include <utility>
 
 #include "broker/api/fetch_call.h"
 #include "broker/api/handlers.h"
@@ -55,6 +56,17 @@ awaitable<void> ReadAll(const Services& services, FetchCall& call) {
   call.FitToSize();
 }
 
+// For old clients. Where nothing comes of what was read, for compaction has left its offsets alone,
+// reading goes on behind it.
+awaitable<void> ConvertAll(const Services& services, FetchCall& call, int16_t version) {
+  co_await ConvertDown(services, call, version);
+  while (std::any_of(call.items.begin(), call.items.end(),
+                     [](FetchItem& item) { return std::exchange(item.is_passed_over, false); })) {
+    co_await ReadAll(services, call);
+    co_await ConvertDown(services, call, version);
+  }
+}
+
 void AnswerFetch(AnswerSlot& slot, FetchCall& call, const ArenaPool::Lease& arena,
                  int32_t correlation_id, int16_t version) {
   std::vector<FilePart> files;
@@ -78,7 +90,7 @@ awaitable<void> AnswerWhenReady(ParkedRequest parked, FetchCall call, const Serv
     if (parking->is_closed()) co_return;
     co_await ReadAll(services, call);
   }
-  if (parked.version < kBatchesSince) co_await ConvertDown(services, call, parked.version);
+  if (parked.version < kBatchesSince) co_await ConvertAll(services, call, parked.version);
   AnswerFetch(parked.slot, call, parked.arena, parked.correlation_id, parked.version);
 }
 
@@ -97,7 +109,7 @@ awaitable<void> HandleFetch(Context& context, wire::FetchRequest& request, Answe
   // What is answered early costs the client a request, what is parked costs memory.
   if (request.max_wait_ms <= 0 || call.IsSatisfied() || context.here.memory.is_short()) {
     if (context.version < kBatchesSince) {
-      co_await ConvertDown(context.services, call, context.version);
+      co_await ConvertAll(context.services, call, context.version);
     }
     AnswerFetch(slot, call, context.arena_lease, context.correlation_id, context.version);
     co_return;

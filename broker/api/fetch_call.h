@@ -23,6 +23,7 @@ struct FetchItem {
   std::shared_ptr<partition::Partition> partition;  // null: outcome.error says why
   // What is answered in place of what was read, to clients that know message sets only.
   std::vector<std::byte> message_set;
+  bool is_passed_over = false;  // nothing came of it, and `request` reads on behind it
 };
 
 struct FetchCall {

@@ -38,6 +38,10 @@ void ConvertItem(FetchItem& item, int8_t magic, int64_t bytes_max, size_t decomp
                 .max_bytes = static_cast<size_t>(std::max<int64_t>(bytes_max, 0)),
                 .max_decompressed_bytes = decompressed_bytes_max});
   item.outcome.error = converted.error;
+  // A client of that age cannot go past what has no records: its next read begins behind them.
+  item.is_passed_over = converted.set.empty() && converted.error == ErrorCode::kNone &&
+                        converted.next > item.request.from;
+  if (item.is_passed_over) item.request.from = converted.next;
   item.message_set = std::move(converted.set);
 }
 

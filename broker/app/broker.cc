@@ -18,6 +18,7 @@
 #include "broker/runtime/random.h"
 #include "broker/runtime/run_and_wait.h"
 #include "broker/service/broker_config_service.h"
+#include "broker/service/cleaner.h"
 #include "broker/service/group_service.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
@@ -91,6 +92,7 @@ struct Broker::Parts {
   std::unique_ptr<service::BrokerConfigService> broker_configs;
   std::unique_ptr<service::GroupService> groups;
   std::unique_ptr<service::ProducerIds> producer_ids;
+  std::unique_ptr<service::Cleaner> cleaner;
   std::unique_ptr<api::Services> services;
   std::vector<std::unique_ptr<api::Router>> routers;
   std::unique_ptr<net::Listener> listener;
@@ -126,6 +128,10 @@ awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
   report.open_files = files.open_count();
   report.reopened_files = files.reopened();
   report.recovered_bytes = host->recovered_bytes();
+  report.cleaner = cleaner->metrics();
+  if (report.cleaner.last_at.has_value()) {
+    report.since_cleaning_ms = SteadyNow() - *report.cleaner.last_at;
+  }
   report.topics = static_cast<int64_t>(view->current().topics().size());
   for (size_t i = 0; i < shards.size(); ++i) {
     report.log_bytes += co_await shards[i].Run(LogBytesOn(i, report.partitions));
@@ -185,6 +191,8 @@ void Broker::Parts::BuildServices() {
   groups = std::make_unique<service::GroupService>(
       service::GroupService::Environment{table, *view, *topics, *disk_pool, config.properties});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);
+  cleaner = std::make_unique<service::Cleaner>(
+      service::Cleaner::Environment{first, table, *view, budget, config.properties});
   services = std::make_unique<api::Services>(api::Services{
       *view, table, *topics, *broker_configs, *groups, *producer_ids, *host, *disk_pool,
       *codec_pool, client_log,
@@ -203,6 +211,7 @@ awaitable<absl::Status> Broker::Parts::Load() {
   started = co_await host->StartMaintenance();
   if (!started.ok()) co_return started;
   co_await groups->Start();
+  cleaner->Start();
   std::vector<FrameHandler*> handlers;
   for (auto& router : routers) handlers.push_back(router.get());
   listener->Start(std::move(handlers));
@@ -214,6 +223,7 @@ awaitable<absl::Status> Broker::Parts::Close() {
   if (http != nullptr) co_await http->Stop();
   co_await listener->StopTaking();
   co_await host->StopMaintenance();
+  co_await cleaner->Stop();
   co_await topics->Stop();
   co_await groups->Stop();
   absl::Status closed = co_await host->CloseAll();
@@ -258,7 +268,8 @@ const MemoryBudget& Broker::memory_budget() const { return parts_->budget; }
 absl::Status Broker::Stop() {
   parts_->running = false;
   absl::Status closed = RunAndWait(parts_->shards[0], parts_->Close());
-  // Both finish what was submitted, while the shards still run.
+  // They finish what was submitted, while the shards still run.
+  parts_->cleaner.reset();
   parts_->codec_pool.reset();
   parts_->disk_pool.reset();
   parts_->shards.Stop();

@@ -149,6 +149,27 @@ void AddConnections(const Metrics& metrics, Families& families) {
   }
 }
 
+void AddCleaner(const MetricsReport& report, Families& families) {
+  const service::CleanerMetrics& cleaner = report.cleaner;
+  families.Counter("millrace_compactions_total", "Cleanings of compacted logs.",
+                   static_cast<double>(cleaner.cleanings));
+  families.Counter("millrace_compactions_failed_total", "Cleanings that failed.",
+                   static_cast<double>(cleaner.failures));
+  families.Counter("millrace_compaction_read_bytes_total", "Bytes that cleanings have read.",
+                   static_cast<double>(cleaner.bytes_read));
+  families.Counter("millrace_compaction_written_bytes_total", "Bytes that cleanings have written.",
+                   static_cast<double>(cleaner.bytes_written));
+  families.Gauge("millrace_compaction_uncleanable_partitions",
+                 "Partitions whose log is damaged and is not compacted any more.",
+                 static_cast<double>(cleaner.uncleanable));
+  families.Gauge("millrace_compaction_dirty_ratio_max",
+                 "The largest share of a compacted log that waits for compaction.",
+                 cleaner.dirty_ratio_max);
+  if (!report.since_cleaning_ms.has_value()) return;
+  families.Gauge("millrace_compaction_last_seconds", "Time since the last cleaning ended.",
+                 static_cast<double>(*report.since_cleaning_ms) / 1e3);
+}
+
 }  // namespace
 
 std::string FormatMetrics(const MetricsReport& report) {
@@ -164,6 +185,7 @@ std::string FormatMetrics(const MetricsReport& report) {
   families.Counter("millrace_log_lines_left_out_total",
                    "Lines about clients that were not logged, for there were too many.",
                    static_cast<double>(report.log_lines_left_out));
+  AddCleaner(report, families);
   families.Gauge("millrace_topics", "Topics.", static_cast<double>(report.topics));
   families.Gauge("millrace_partitions", "Partitions that are hosted here.",
                  static_cast<double>(report.partitions));

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "broker/runtime/metrics.h"
+#include "broker/service/cleaner.h"
 
 namespace millrace {
 
@@ -16,6 +18,8 @@ struct MetricsReport {
   int64_t memory_used_bytes = 0;
   int64_t memory_limit_bytes = 0;
   uint64_t log_lines_left_out = 0;
+  service::CleanerMetrics cleaner;
+  std::optional<int64_t> since_cleaning_ms;
   int64_t topics = 0;
   int64_t partitions = 0;
   int64_t log_bytes = 0;

@@ -76,9 +76,9 @@ std::optional<std::string> OutOfBounds(const Property& property, std::optional<N
   if (!number.has_value()) {
     return fmt::format("{} must be a {}, not '{}'", property.name, kind, Shown(value));
   }
-  bool is_in =
-      *number >= static_cast<Number>(property.min) && *number <= static_cast<Number>(property.max);
-  if (is_in) return std::nullopt;
+  // A maximum that is none counts for no number, also for one that no integer can hold.
+  bool is_below_max = property.max == INT64_MAX || *number <= static_cast<Number>(property.max);
+  if (*number >= static_cast<Number>(property.min) && is_below_max) return std::nullopt;
   return fmt::format("{} must be between {} and {}, not {}", property.name, property.min,
                      property.max, *number);
 }
@@ -222,6 +222,12 @@ std::string_view Properties::Value(std::string_view name) const {
 
 int64_t Properties::Integer(std::string_view name) const {
   std::optional<int64_t> value = ParseNumber<int64_t>(Value(name));
+  INVARIANT(value.has_value());
+  return *value;
+}
+
+double Properties::Double(std::string_view name) const {
+  std::optional<double> value = ParseNumber<double>(Value(name));
   INVARIANT(value.has_value());
   return *value;
 }

@@ -77,6 +77,7 @@ class Properties {
 
   // Precondition: the table has the name, with this type. Text without a default is empty.
   int64_t Integer(std::string_view name) const;
+  double Double(std::string_view name) const;
   bool Bool(std::string_view name) const;
   std::string Text(std::string_view name) const;
   // The value that counts for a broker property which other names may set, too (UnitsOf).

@@ -117,6 +117,7 @@ class DescriptorCache::CachedFile final : public File {
   mutable std::atomic<bool> touched_ = true;
   std::atomic<bool> is_open_;
   std::shared_ptr<File> file_;     // null: closed. Changed only by who excluded all others
+  std::weak_ptr<File> last_;       // what was closed, if it is pinned. Under the lock
   size_t listed_at_ = kNotListed;  // in OpenFiles; under its lock
 };
 
@@ -171,9 +172,16 @@ absl::StatusOr<std::shared_ptr<File>> DescriptorCache::OpenLater(const std::stri
 
 absl::Status DescriptorCache::Reopen(CachedFile& file) {
   std::vector<std::shared_ptr<File>> closed;  // destroyed after the lock is gone
-  MakeRoom(*open_.Lock(), closed);
+  std::shared_ptr<File> pinned;
+  {
+    auto open = open_.Lock();
+    MakeRoom(*open, closed);
+    pinned = file.last_.lock();
+  }
   closed.clear();
-  auto opened = below_.Open(file.path_, file.mode_);
+  // What somebody still holds is the file, whatever stands under its name by now.
+  absl::StatusOr<std::shared_ptr<File>> opened = pinned;
+  if (pinned == nullptr) opened = below_.Open(file.path_, file.mode_);
   if (!opened.ok()) return opened.status();
   const uint64_t identity = (*opened)->identity();
   auto open = open_.Lock();
@@ -222,6 +230,7 @@ void DescriptorCache::MakeRoom(OpenFiles& open, std::vector<std::shared_ptr<File
       ++open.hand;
       continue;
     }
+    file.last_ = file.file_;
     closed.push_back(std::move(file.file_));
     file.file_ = nullptr;
     file.is_open_.store(false, std::memory_order_relaxed);

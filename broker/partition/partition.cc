@@ -315,8 +315,10 @@ awaitable<absl::Status> Partition::Close(bool keep) {
   failure_ = keep ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kUnknownTopicOrPartition;
   flush_timer_.Cancel();
   deletions_.Cancel();
+  stop_compaction_->store(true, std::memory_order_relaxed);
   // A sync in flight still answers those who wait for it.
-  while (blocked_ || preallocating_ || writing_back_ || maintaining_ || !flusher_.idle()) {
+  while (blocked_ || preallocating_ || writing_back_ || maintaining_ || compacting_ ||
+         !flusher_.idle()) {
     co_await quiet_.Wait();
   }
   waiters_.FailAll(failure_);

@@ -10,6 +10,7 @@
 // append and every waiter gets KAFKA_STORAGE_ERROR.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -126,6 +127,19 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Fail(ErrorCode error);
   // Retention, producer expiry. One at a time.
   awaitable<void> Maintain(TimestampMs now);
+  // How far the log is from being clean; without need while it is cleaned, after a cleaning that
+  // came to nothing, and where one never can.
+  storage::CompactionNeed CompactionNeed(TimestampMs now) const;
+  // Makes records cleanable that have waited too long: rolls and syncs, as far as `need` says so.
+  awaitable<void> PrepareCompaction(storage::CompactionNeed need, TimestampMs now);
+  // Cleans the log as `request` has it, up to the high watermark, on a thread of `pool`. Its pace
+  // must look at compaction_stop(). None: not now.
+  awaitable<std::optional<storage::CompactionReport>> Compact(DiskPool& pool,
+                                                              storage::CompactionRequest request);
+  // Set when a cleaning is to end; the thread that cleans may look at it.
+  std::shared_ptr<const std::atomic<bool>> compaction_stop() const { return stop_compaction_; }
+  // The log is damaged where compaction would have to read: it is never compacted again.
+  bool is_uncleanable() const { return uncleanable_; }
   // Takes the partition out of service. `keep`: syncs and leaves the files as after a clean
   // shutdown; else the caller removes them.
   awaitable<absl::Status> Close(bool keep);
@@ -152,6 +166,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   awaitable<ErrorCode> MakeWritable(int64_t bytes, TimestampMs now);
   awaitable<ErrorCode> RunBlocking(storage::DiskJob job);
   awaitable<void> RollIfExpired(TimestampMs now);
+  void OnCompacted(const storage::CompactionReport& report);
   void OnFlushed(const absl::Status& status);
   void OnDiskFailure(const absl::Status& status);
 
@@ -174,6 +189,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool preallocating_ = false;
   bool writing_back_ = false;
   bool maintaining_ = false;
+  bool compacting_ = false;
+  const std::shared_ptr<std::atomic<bool>> stop_compaction_ =
+      std::make_shared<std::atomic<bool>>(false);
+  MonotonicMs compact_again_{0};
+  bool uncleanable_ = false;
   Signal quiet_;
 };
 

@@ -18,7 +18,8 @@ constexpr int64_t kSegmentBytesMin = 1 << 20;
 
 bool IsInternalTopic(std::string_view name) { return name == kOffsetsTopic; }
 
-// A committed offset must stay until the coordinator takes it back: nothing goes by age or size.
+// Only the last record of a key counts. A committed offset must stay until the coordinator takes it
+// back: nothing goes by age or size.
 void AddInternalDefaults(const core::Properties& properties, NewTopic& topic) {
   if (!IsInternalTopic(topic.name)) return;
   if (topic.assignments.empty()) {
@@ -30,6 +31,7 @@ void AddInternalDefaults(const core::Properties& properties, NewTopic& topic) {
   }
   int64_t segment_bytes =
       std::max(properties.Integer("offsets.topic.segment.bytes"), kSegmentBytesMin);
+  topic.configs.emplace("cleanup.policy", "compact");
   topic.configs.emplace("compression.type", "producer");
   topic.configs.emplace("max.message.bytes", fmt::format("{}", kMessageBytesMax));
   topic.configs.emplace("retention.bytes", "-1");

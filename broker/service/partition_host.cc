@@ -100,7 +100,8 @@ storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
   if (known == found_.end() || known->second.topic_id != topic.id) return {};
   return {.clean = environment_.data_directory.was_clean(),
           .recovery_point = known->second.recovery_point,
-          .log_start_offset = known->second.log_start_offset};
+          .log_start_offset = known->second.log_start_offset,
+          .cleaned_until = known->second.cleaned_until};
 }
 
 awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, PartitionIndex index,
@@ -118,6 +119,7 @@ awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, Partition
   }
   if (known->second.topic_id == topic.id && known->second.closed.has_value()) {
     storage::ClosedLog closed = *std::exchange(known->second.closed, std::nullopt);
+    closed.cleaned_until = known->second.cleaned_until;
     auto restored =
         storage::Log::Restore(fs, directory, wanted.settings.log, std::move(closed), WallNow());
     if (!restored.ok()) co_return restored.status();
@@ -286,10 +288,14 @@ awaitable<void> PartitionHost::CollectClosed(Shard& shard,
 awaitable<void> PartitionHost::CollectCheckpoints(Shard& shard,
                                                   std::vector<storage::PartitionCheckpoint>& all) {
   for (const auto& hosted : environment_.table.On(shard).All()) {
+    const storage::Log& log = hosted->log();
+    std::optional<Offset> cleaned_until;
+    if (log.cleaned_until() > Offset(0)) cleaned_until = log.cleaned_until();
     all.push_back({.topic = hosted->name().topic,
                    .partition = hosted->name().index,
-                   .recovery_point = hosted->log().recovery_point(),
-                   .log_start_offset = hosted->log().log_start_offset()});
+                   .recovery_point = log.recovery_point(),
+                   .log_start_offset = log.log_start_offset(),
+                   .cleaned_until = cleaned_until});
   }
   co_return;
 }

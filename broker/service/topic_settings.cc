@@ -45,6 +45,9 @@ class Values {
     INVARIANT(error == std::errc() && end == text.data() + text.size());
     return value;
   }
+  double Double(std::string_view name) const {
+    return IsSet(name) ? topic_.Double(name) : broker_.Double(BrokerName(name));
+  }
   bool Bool(std::string_view name) const {
     return IsSet(name) ? topic_.Bool(name) : broker_.Bool(BrokerName(name));
   }
@@ -89,6 +92,13 @@ std::optional<record::Compression> CompressionOf(const Values& values) {
   return compression;
 }
 
+storage::CompactionSettings CompactionOf(const Values& values) {
+  return {.min_dirty_ratio = values.Double("min.cleanable.dirty.ratio"),
+          .min_lag_ms = values.Integer("min.compaction.lag.ms"),
+          .max_lag_ms = NoneIfMax(values.Integer("max.compaction.lag.ms")),
+          .delete_retention_ms = values.Integer("delete.retention.ms")};
+}
+
 }  // namespace
 
 TopicSettings MakeTopicSettings(const core::Properties& broker,
@@ -102,7 +112,8 @@ TopicSettings MakeTopicSettings(const core::Properties& broker,
   log.segment_index_bytes = values.Integer("segment.index.bytes");
   log.index_interval_bytes = values.Integer("index.interval.bytes");
   log.preallocate_segments = values.Bool("preallocate");
-  if (!values.Text("cleanup.policy").empty()) {
+  std::string policy = values.Text("cleanup.policy");
+  if (policy.find("delete") != std::string::npos) {
     log.retention_ms = NoneIfNegative(values.Integer("retention.ms"));
     log.retention_bytes = NoneIfNegative(values.Integer("retention.bytes"));
   }
@@ -113,7 +124,10 @@ TopicSettings MakeTopicSettings(const core::Properties& broker,
   log.timestamp_before_max_ms = NoneIfMax(values.Integer("message.timestamp.before.max.ms"));
   log.timestamp_after_max_ms = NoneIfMax(values.Integer("message.timestamp.after.max.ms"));
   log.compression = CompressionOf(values);
-  log.require_keys = values.Text("cleanup.policy").find("compact") != std::string::npos;
+  if (policy.find("compact") != std::string::npos) {
+    log.require_keys = true;
+    log.compaction = CompactionOf(values);
+  }
   log.check_compressed = values.Text("record.validation") == "full";
   log.producer_id_expiration_ms = broker.Integer("producer.id.expiration.ms");
   partition::PartitionOptions& partition = settings.partition;

@@ -44,6 +44,10 @@ std::optional<CodecType> BatchView::codec() const {
 bool BatchView::has_log_append_time() const { return (attributes() & kLogAppendTimeBit) != 0; }
 bool BatchView::is_transactional() const { return (attributes() & kTransactionalBit) != 0; }
 bool BatchView::is_control() const { return (attributes() & kControlBit) != 0; }
+std::optional<TimestampMs> BatchView::delete_horizon() const {
+  if ((attributes() & kDeleteHorizonBit) == 0) return std::nullopt;
+  return base_timestamp();
+}
 int32_t BatchView::last_offset_delta() const { return At<int32_t>(kLastOffsetDeltaAt); }
 TimestampMs BatchView::base_timestamp() const { return TimestampMs(At<int64_t>(kBaseTimestampAt)); }
 TimestampMs BatchView::max_timestamp() const { return TimestampMs(At<int64_t>(kMaxTimestampAt)); }

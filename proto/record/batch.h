@@ -53,6 +53,8 @@ class BatchView {
   bool has_log_append_time() const;
   bool is_transactional() const;
   bool is_control() const;
+  // From when on compaction may remove the tombstones, or the marker, that the batch holds.
+  std::optional<TimestampMs> delete_horizon() const;
   int32_t last_offset_delta() const;
   Offset last_offset() const { return base_offset() + last_offset_delta(); }
   Offset next_offset() const { return last_offset() + 1; }

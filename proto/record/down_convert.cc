@@ -18,7 +18,8 @@ constexpr int8_t kMessageAppendTimeBit = 0x08;
 
 class DownConverter {
  public:
-  explicit DownConverter(const DownConvertOptions& options) : options_(options) {}
+  explicit DownConverter(const DownConvertOptions& options)
+      : options_(options), next_(options.from) {}
 
   // False: the set ends before this batch.
   bool Add(Bytes batch) {
@@ -32,8 +33,11 @@ class DownConverter {
   }
 
   DownConverted Take() && {
-    return {.error = set_.empty() ? error_ : ErrorCode::kNone, .set = std::move(set_)};
+    return {.error = set_.empty() ? error_ : ErrorCode::kNone,
+            .set = std::move(set_),
+            .next = next_};
   }
+  void Pass(Bytes batch) { next_ = BatchView(batch).next_offset(); }
   bool Stop(ErrorCode error) {
     error_ = error;
     return false;
@@ -114,6 +118,7 @@ class DownConverter {
 
   const DownConvertOptions options_;
   std::vector<std::byte> set_;
+  Offset next_;
   std::vector<std::byte> inner_;
   std::vector<std::byte> packed_;
   ErrorCode error_ = ErrorCode::kNone;
@@ -138,6 +143,7 @@ DownConverted DownConvert(Bytes batches, const DownConvertOptions& options) {
     // What lies below `from` as a whole would only be unpacked in vain.
     if (BatchView(batch).last_offset() < options.from) continue;
     if (!converter.Add(batch)) break;
+    converter.Pass(batch);
   }
   return std::move(converter).Take();
 }

@@ -32,6 +32,8 @@ struct DownConverted {
   //   kCorruptMessage              the batch is damaged
   ErrorCode error = ErrorCode::kNone;
   std::vector<std::byte> set;
+  // Behind the batches that the set stands for, also those without records (compaction, markers).
+  Offset next;
 };
 
 // `batches` may end inside a batch, which is then left out.

@@ -194,6 +194,30 @@ TEST_CASE("data directory: partitions are found with their ids and checkpoints")
   CHECK(found[3].log_start_offset == Offset(20));
 }
 
+TEST_CASE("data directory: what was compacted is remembered, and a damaged note of it forgotten") {
+  FaultFileSystem fs;
+  const std::string path = "/srv/data/cleaner-offset-checkpoint";
+  {
+    const auto directory = Open(fs, Options());
+    REQUIRE(fs.CreateDirectories("/srv/data/orders-0").ok());
+    const PartitionCheckpoint plain{"orders", PartitionIndex(0), Offset(9), Offset(2)};
+    REQUIRE(directory->WriteCheckpoints({plain}).ok());
+    CHECK_FALSE(fs.Exists(path));
+    PartitionCheckpoint cleaned = plain;
+    cleaned.cleaned_until = Offset(7);
+    REQUIRE(directory->WriteCheckpoints({cleaned}).ok());
+    CHECK(*ReadWholeFile(fs, path) == "0\n1\norders 0 7\n");
+  }
+  CHECK(Open(fs, Options())->partitions()[0].cleaned_until == Offset(7));
+  REQUIRE(ReplaceFile(fs, path, "0\n1\norders 0").ok());
+  const auto directory = Open(fs, Options());
+  CHECK(directory->partitions()[0].cleaned_until == Offset(0));
+  CHECK(directory->partitions()[0].recovery_point == Offset(9));
+  // What is not compacted any more leaves no entry behind.
+  REQUIRE(directory->WriteCheckpoints({}).ok());
+  CHECK(*ReadWholeFile(fs, path) == "0\n0\n");
+}
+
 TEST_CASE("data directory: it is clean after an orderly close, once, also across power loss") {
   FaultFileSystem fs;
   REQUIRE(Open(fs, Options())

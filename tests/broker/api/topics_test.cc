@@ -46,7 +46,7 @@ TEST_CASE("create topics: what cannot be is refused, by its reason, and creates 
           ErrorCode::kInvalidReplicationFactor);
   }
   for (auto [name, value] :
-       {std::pair{"segment.bytes", "1"}, {"no.such.config", "1"}, {"cleanup.policy", "compact"}}) {
+       {std::pair{"segment.bytes", "1"}, {"no.such.config", "1"}, {"cleanup.policy", "squash"}}) {
     std::vector<wire::CreateTopicsRequest::Config> configs{{name, value}};
     CHECK(CreateOne(client, {.name = "t",
                              .num_partitions = 1,

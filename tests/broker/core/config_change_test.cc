@@ -14,7 +14,7 @@ TEST_CASE("config change: a topic's unknown names, bad values and non-lists are 
         ConfigChange{"retention.ms", kSet, ""}, ConfigChange{"segment.bytes", kSet, "1"},
         ConfigChange{"retention.ms", kAppend, "5"}, ConfigChange{"no.such", kAppend, "5"},
         ConfigChange{"retention.ms", kSubtract, "5"}, ConfigChange{"cleanup.policy", kSet, "x"},
-        ConfigChange{"cleanup.policy", kAppend, "compact"},
+        ConfigChange{"cleanup.policy", kAppend, "compacted"},
         ConfigChange{"remote.storage.enable", kSet, "true"}}) {
     INFO(change.name << " " << change.value);
     ConfigPlan plan = PlanTopicConfigs({{"flush.ms", "1"}}, {{"flush.ms", kSet, "2"}, change});
@@ -92,9 +92,9 @@ TEST_CASE("config change: a list grows no longer than an answer can tell") {
 }
 
 TEST_CASE("config change: what has no effect here is taken and reported") {
-  ConfigPlan plan = PlanTopicConfigs({}, {{"delete.retention.ms", kSet, "5"}});
-  CHECK(plan.values == PropertyValues{{"delete.retention.ms", "5"}});
-  CHECK(plan.without_effect == std::vector<std::string>{"delete.retention.ms"});
+  ConfigPlan plan = PlanTopicConfigs({}, {{"local.retention.ms", kSet, "5"}});
+  CHECK(plan.values == PropertyValues{{"local.retention.ms", "5"}});
+  CHECK(plan.without_effect == std::vector<std::string>{"local.retention.ms"});
   // A name of Kafka's that the table does not have is not kept: it may be a secret.
   plan = PlanBrokerConfigs({}, {{"ssl.keystore.password", kSet, "secret"}}, BrokerLevel::kOne);
   CHECK(plan.error == ErrorCode::kNone);

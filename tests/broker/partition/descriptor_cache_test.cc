@@ -75,6 +75,16 @@ TEST_CASE("descriptor cache: what is pinned stays readable when its name is anot
   CHECK_FALSE(old->IsOpen());
   REQUIRE(files.disk.Rename("/data/other", "/data/old").ok());
   CHECK(Files::Read(**pinned) == "old");
+  // As long as it is pinned, the file itself finds it, too.
+  CHECK(Files::Read(*old) == "old");
+}
+
+TEST_CASE("descriptor cache: a file whose name is another's is not taken for that one") {
+  Files files(1);
+  const auto old = files.Make("old");
+  const auto other = files.Make("other");
+  CHECK_FALSE(old->IsOpen());
+  REQUIRE(files.disk.Rename("/data/other", "/data/old").ok());
   std::string text(5, '?');
   const auto read = old->ReadAt(0, std::as_writable_bytes(std::span(text)));
   CHECK(absl::IsDataLoss(read.status()));

@@ -48,6 +48,29 @@ TEST_CASE("topic settings: an empty cleanup.policy keeps everything") {
             .log.retention_ms == 5);
 }
 
+TEST_CASE("topic settings: compact alone has no retention, compact and delete have both") {
+  TopicSettings settings =
+      MakeTopicSettings(Broker({{"log.retention.ms", "5"}, {"log.retention.bytes", "6"}}),
+                        {{"cleanup.policy", "compact"}});
+  CHECK_FALSE(settings.log.retention_ms.has_value());
+  CHECK_FALSE(settings.log.retention_bytes.has_value());
+  CHECK(settings.log.require_keys);
+  REQUIRE(settings.log.compaction.has_value());
+  CHECK(settings.log.compaction->min_dirty_ratio == 0.5);
+  CHECK(settings.log.compaction->min_lag_ms == 0);
+  CHECK_FALSE(settings.log.compaction->max_lag_ms.has_value());
+  CHECK(settings.log.compaction->delete_retention_ms == 24 * kHourMs);
+  settings = MakeTopicSettings(
+      Broker({{"log.retention.ms", "5"}, {"log.cleaner.min.cleanable.ratio", "0.1"}}),
+      {{"cleanup.policy", "compact,delete"}, {"max.compaction.lag.ms", "7"}});
+  CHECK(settings.log.retention_ms == 5);
+  REQUIRE(settings.log.compaction.has_value());
+  CHECK(settings.log.compaction->min_dirty_ratio == 0.1);
+  CHECK(settings.log.compaction->max_lag_ms == 7);
+  CHECK_FALSE(MakeTopicSettings(Broker({}), {}).log.compaction.has_value());
+  CHECK_FALSE(MakeTopicSettings(Broker({}), {}).log.require_keys);
+}
+
 TEST_CASE("topic settings: syncs, jitter and delays") {
   TopicSettings settings = MakeTopicSettings(Broker({{"log.flush.scheduler.interval.ms", "7"},
                                                      {"log.roll.jitter.hours", "1"},
