@@ -74,11 +74,15 @@ class Broker:
             command += ["--set", f"{name}={value}"]
         return command
 
-    def start(self):
+    def launch(self):
+        """Starts the process and does not wait until it serves."""
         with open(self.output_path, "ab") as output:
             self._output_start = output.tell()
             self.process = subprocess.Popen(self.command(), stdout=output, stderr=output,
                                             stdin=subprocess.DEVNULL)
+
+    def start(self):
+        self.launch()
         wait_until(self._started, f"a broker on {self.address}", START_SECONDS_MAX)
         return self
 
