@@ -81,7 +81,8 @@ class PowerLossTest(support.BrokerTest):
         """From a broker that serves to the next one that does."""
         kind = self.random.random()
         if kind < 0.7:
-            clients.wait_acked(self.history.acked_count + self.random.randrange(1, ACKED_PER_CYCLE_MAX))
+            more = self.random.randrange(1, ACKED_PER_CYCLE_MAX)
+            clients.wait_acked(self.history.acked_count + more)
         self.pause(0.02 if kind < 0.9 else 0.2)
         begun = time.monotonic()
         self.lose_power(broker)
