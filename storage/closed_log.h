@@ -30,7 +30,7 @@ struct ClosedSegment {
 
 struct ClosedLog {
   Offset log_start;
-  Offset cleaned_until{0};  // from its own checkpoint, not the manifest
+  Offset cleaned_until{0};              // from its own checkpoint, not the manifest
   std::vector<ClosedSegment> segments;  // ascending, at least one
   LeaderEpochs epochs;
   ProducerState producers;
