@@ -4,6 +4,7 @@ The broker's disk is power_disk.py's; producers and consumers live on through ev
 and a loop device.
 """
 
+import glob
 import itertools
 import os
 import random
@@ -27,6 +28,7 @@ TOPICS = {"rolls": (3, {"segment_bytes": 1 << 20, "index_interval_bytes": 512}),
 PLACES = [(topic, p) for topic, (partitions, _) in TOPICS.items() for p in range(partitions)]
 ACKED_PER_CYCLE_MAX = 800
 WRITER_LIFE_CYCLES = 7
+STILL_STATES = {"T", "D", "Z"}
 BUSY_STATES = {"01", "08"}  # ESTABLISHED, CLOSE_WAIT
 
 
@@ -38,6 +40,27 @@ def connections_to(port):
             fields = line.split()
             count += int(fields[2].split(":")[1], 16) == port and fields[3] in BUSY_STATES
     return count
+
+
+def freeze(pid):
+    """Returns when no thread of the process does anything any more but wait for its disk."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 60
+    while not set(thread_states(pid)) <= STILL_STATES:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{pid} does not stop: {thread_states(pid)}")
+
+
+def thread_states(pid):
+    """As /proc names them; a thread that waits for its disk stops when it has it."""
+    states = []
+    for task in glob.glob(f"/proc/{pid}/task/*/stat"):
+        try:
+            with open(task, encoding="utf-8", errors="replace") as file:
+                states.append(file.read().rsplit(")", 1)[1].split()[0])
+        except OSError:
+            pass  # The thread has just ended.
+    return states
 
 
 class PowerLossTest(support.BrokerTest):
@@ -63,8 +86,8 @@ class PowerLossTest(support.BrokerTest):
 
     def lose_power(self, broker):
         # Nothing leaves the process after the cut: a sync that is under way then may report success
-        # for what is lost, which is the kernel's doing (one in some hundreds with a bare file).
-        broker.process.send_signal(signal.SIGSTOP)
+        # for what is lost, which is the kernel's doing (one in 240 with a bare file).
+        freeze(broker.process.pid)
         self.disk.cut()
         broker.kill9()
         self.disk.restore()
