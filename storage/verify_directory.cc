@@ -116,7 +116,8 @@ PartitionToVerify DirectoryVerification::Plan(const std::string& name,
 }
 
 bool DirectoryVerification::IsKnown(const std::string& name) const {
-  constexpr std::array<std::string_view, 3> kFiles = {kMetaProperties, kCleanMarker, ".lock"};
+  constexpr std::array<std::string_view, 4> kFiles = {kMetaProperties, kCleanMarker, kManifest,
+                                                      ".lock"};
   return std::find(kFiles.begin(), kFiles.end(), name) != kFiles.end() || IsCheckpointName(name) ||
          ParsePartitionDirectory(name).has_value();
 }

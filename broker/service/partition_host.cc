@@ -291,6 +291,9 @@ awaitable<void> PartitionHost::CollectCheckpoints(Shard& shard,
     const storage::Log& log = hosted->log();
     std::optional<Offset> cleaned_until;
     if (log.cleaned_until() > Offset(0)) cleaned_until = log.cleaned_until();
+    // What nothing was written to has no directory, and nothing to say.
+    bool is_nothing = log.recovery_point() == Offset(0) && log.log_start_offset() == Offset(0);
+    if (is_nothing && !cleaned_until.has_value()) continue;
     all.push_back({.topic = hosted->name().topic,
                    .partition = hosted->name().index,
                    .recovery_point = log.recovery_point(),
