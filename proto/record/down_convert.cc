@@ -33,9 +33,8 @@ class DownConverter {
   }
 
   DownConverted Take() && {
-    return {.error = set_.empty() ? error_ : ErrorCode::kNone,
-            .set = std::move(set_),
-            .next = next_};
+    return {
+        .error = set_.empty() ? error_ : ErrorCode::kNone, .set = std::move(set_), .next = next_};
   }
   void Pass(Bytes batch) { next_ = BatchView(batch).next_offset(); }
   bool Stop(ErrorCode error) {
