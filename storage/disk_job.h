@@ -3,6 +3,8 @@
 // `run` returned OK. A job whose `run` failed is dropped; what failed is in its status.
 #pragma once
 
+#include <cstdint>
+
 #include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
 
@@ -11,6 +13,7 @@ namespace millrace::storage {
 struct DiskJob {
   absl::AnyInvocable<absl::Status()> run;
   absl::AnyInvocable<void()> finish;
+  int64_t reserved_bytes = 0;  // of the disk, ahead of need (Log::Preallocate)
 };
 
 }  // namespace millrace::storage

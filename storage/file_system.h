@@ -44,7 +44,8 @@ class File {
   // Writes all of `bytes`. After an error an unknown part of them may have been written.
   virtual absl::Status WriteAt(int64_t position, std::span<const std::byte> bytes) = 0;
   // fdatasync: the bytes and the length are on stable storage when it returns OK. After an error
-  // the caller must never call it again on this file and never acknowledge what it covered.
+  // the caller must never call it again on this file and never acknowledge what it covered. Never
+  // ResourceExhaustedError: what was written is lost then, and more room does not bring it back.
   virtual absl::Status Sync() = 0;
   // Starts writing dirty pages of the range back, without waiting (sync_file_range).
   virtual absl::Status StartWriteBack(int64_t position, int64_t length) = 0;
@@ -85,7 +86,7 @@ class FileSystem {
   // Removes a directory and everything below it.
   virtual absl::Status RemoveTree(const std::string& path) = 0;
   virtual bool Exists(const std::string& path) = 0;
-  // Makes creations, renames and removals in this directory survive power loss.
+  // Makes creations, renames and removals in this directory survive power loss. Errors as Sync().
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
 };
 

@@ -15,7 +15,7 @@ constexpr int64_t kEarlyWriteBackBytes = 8 << 20;
 
 }  // namespace
 
-absl::Status FlushWork::Run() const {
+absl::Status FlushWork::Run() {
   // The checkpoint of leader epochs comes first: it must not be older than durable batches.
   if (epochs.has_value()) {
     const std::string path = directory + "/" + std::string(kLeaderEpochFile);
@@ -27,16 +27,23 @@ absl::Status FlushWork::Run() const {
   if (sync_directory) {
     if (absl::Status status = fs->SyncDirectory(directory); !status.ok()) return status;
   }
+  absl::Status status = Seal();
+  // The records are safe without: the next flush tries again.
+  return absl::IsResourceExhausted(status) ? absl::OkStatus() : status;
+}
+
+absl::Status FlushWork::Seal() {
   for (const Rolled& segment : rolled) {
     if (absl::Status status = segment.seal.Run(); !status.ok()) return status;
     absl::Status status = ReplaceFile(*fs, segment.snapshot_path, segment.snapshot);
     if (!status.ok()) return status;
+    ++sealed;
   }
   return absl::OkStatus();
 }
 
 DiskJob Log::Flush() {
-  auto work = std::make_shared<const FlushWork>(CollectFlush());
+  auto work = std::make_shared<FlushWork>(CollectFlush());
   return {.run = [work] { return work->Run(); }, .finish = [this, work] { OnFlushed(*work); }};
 }
 
@@ -77,13 +84,16 @@ void Log::OnFlushed(const FlushWork& work) {
     flushed_since_recovery_point_ += file.bytes - durable;
     durable = file.bytes;
   }
-  for (const FlushWork::Rolled& rolled : work.rolled) {
+  for (size_t i = 0; i < work.sealed; ++i) {
+    const FlushWork::Rolled& rolled = work.rolled[i];
     rolled.segment->Sealed();
     rolled.segment->upkeep.producers_at_end = {};
   }
   epoch_changes_written_ = work.epoch_changes;
   rolls_synced_ = work.rolls;
   durable_end_ = work.end;
+  // Below the recovery point indexes are trusted.
+  if (work.sealed < work.rolled.size()) return;
   if (!work.rolled.empty() || flushed_since_recovery_point_ >= kRecoveryPointStepBytes) {
     recovery_point_ = durable_end_;
     flushed_since_recovery_point_ = 0;
@@ -105,9 +115,12 @@ std::optional<DiskJob> Log::EarlyWriteBack() {
 absl::Status Log::Close() {
   if (create_directory_ != nullptr || is_as_closed_) return absl::OkStatus();
   Segment& last = active();
-  const FlushWork work = CollectFlush();
+  FlushWork work = CollectFlush();
   if (absl::Status status = work.Run(); !status.ok()) return status;
   OnFlushed(work);
+  if (work.sealed < work.rolled.size()) {
+    return absl::ResourceExhaustedError(directory_ + ": no room for the indexes");
+  }
   const SealWork seal = last.Seal();
   if (absl::Status status = seal.Run(); !status.ok()) return status;
   last.Sealed();

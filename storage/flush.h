@@ -31,7 +31,8 @@ struct FlushWork {
     std::string snapshot;
   };
 
-  absl::Status Run() const;
+  // OK: the records are durable. On a full disk sealing may have been put off: see `sealed`.
+  absl::Status Run();
 
   FileSystem* fs;
   std::string directory;
@@ -42,6 +43,10 @@ struct FlushWork {
   std::optional<std::string> epochs;  // the checkpoint to write; none: it is up to date
   int64_t epoch_changes = 0;
   int64_t rolls = 0;
+  size_t sealed = 0;  // of `rolled`, by Run()
+
+ private:
+  absl::Status Seal();
 };
 
 }  // namespace millrace::storage

@@ -220,7 +220,7 @@ class Log {
   // Removes whole segments that retention by time or size, or the log start offset, lets go, never
   // the active one and nothing at or above `limit`. The log start offset moves at once; run
   // renames the files (.deleted), which UnlinkDeleted() gives back. None when there is nothing to
-  // do.
+  // do. Finish is called also after a failure of run: some of the files may have been renamed.
   std::optional<DiskJob> DeleteOldSegments(TimestampMs now, Offset limit);
   // [shard] How far the log is from being clean, as compaction.h has it; without
   // LogOptions::compaction there is no need.

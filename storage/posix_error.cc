@@ -33,4 +33,8 @@ absl::Status PosixError(std::string_view call, std::string_view path, int error)
   }
 }
 
+absl::Status SyncError(std::string_view call, std::string_view path, int error) {
+  return absl::InternalError(PosixError(call, path, error).message());
+}
+
 }  // namespace millrace::storage

@@ -10,5 +10,7 @@ namespace millrace::storage {
 
 // Precondition: error is an errno of a call that failed, not 0.
 absl::Status PosixError(std::string_view call, std::string_view path, int error);
+// Likewise of a sync: whatever the reason, what was to become durable is lost (file_system.h).
+absl::Status SyncError(std::string_view call, std::string_view path, int error);
 
 }  // namespace millrace::storage

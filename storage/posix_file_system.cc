@@ -100,7 +100,7 @@ absl::Status PosixFile::WriteAt(int64_t position, std::span<const std::byte> byt
 
 absl::Status PosixFile::Sync() {
   if (Uninterrupted([&] { return ::fdatasync(descriptor_); }) != 0) {
-    return PosixError("fdatasync", path_, errno);
+    return SyncError("fdatasync", path_, errno);
   }
   return absl::OkStatus();
 }
@@ -243,7 +243,7 @@ absl::Status PosixFiles::SyncDirectory(const std::string& path) {
   const int result = Uninterrupted([&] { return ::fsync(descriptor); });
   const int error = errno;
   ::close(descriptor);
-  if (result != 0) return PosixError("fsync", path, error);
+  if (result != 0) return SyncError("fsync", path, error);
   return absl::OkStatus();
 }
 

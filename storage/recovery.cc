@@ -202,7 +202,9 @@ absl::Status Recovery::KeepSegments() {
       }
       segment.Sealed();
     } else if (opened.indexes_rebuilt) {
-      if (absl::Status status = segment.WriteIndexes(); !status.ok()) return status;
+      // On a full disk they stay in memory for now.
+      absl::Status status = segment.WriteIndexes();
+      if (!status.ok() && !absl::IsResourceExhausted(status)) return status;
     }
     segment.upkeep.durable_bytes = segment.size_bytes();
     segment.upkeep.write_back_bytes = segment.size_bytes();

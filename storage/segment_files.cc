@@ -15,16 +15,11 @@ constexpr size_t kDigits = 20;
 // The offsets of a segment are at most 2^31 above its base and must not overflow.
 constexpr uint64_t kBaseMax = std::numeric_limits<int64_t>::max() - (uint64_t{1} << 32);
 
-absl::StatusOr<SegmentFiles> Open(FileSystem& fs, const std::string& directory, Offset base,
-                                  OpenMode log_mode) {
-  auto log = fs.Open(SegmentFilePath(directory, base, kLogSuffix), log_mode);
-  if (!log.ok()) return log.status();
-  auto index = fs.Open(SegmentFilePath(directory, base, kIndexSuffix), OpenMode::kCreate);
-  if (!index.ok()) return index.status();
-  auto time_index = fs.Open(SegmentFilePath(directory, base, kTimeIndexSuffix), OpenMode::kCreate);
-  if (!time_index.ok()) return time_index.status();
-  return SegmentFiles{
-      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
+absl::StatusOr<std::shared_ptr<File>> CreateEmpty(FileSystem& fs, const std::string& path) {
+  auto file = fs.Open(path, OpenMode::kCreate);
+  if (!file.ok()) return file;
+  if (absl::Status status = (*file)->Truncate(0); !status.ok()) return status;
+  return file;
 }
 
 }  // namespace
@@ -55,7 +50,14 @@ uint64_t SegmentJitter(const std::string& directory, Offset base) {
 
 absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string& directory,
                                               Offset base) {
-  return Open(fs, directory, base, OpenMode::kReadWrite);
+  auto log = fs.Open(SegmentFilePath(directory, base, kLogSuffix), OpenMode::kReadWrite);
+  if (!log.ok()) return log.status();
+  auto index = fs.Open(SegmentFilePath(directory, base, kIndexSuffix), OpenMode::kCreate);
+  if (!index.ok()) return index.status();
+  auto time_index = fs.Open(SegmentFilePath(directory, base, kTimeIndexSuffix), OpenMode::kCreate);
+  if (!time_index.ok()) return time_index.status();
+  return SegmentFiles{
+      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
 }
 
 absl::StatusOr<SegmentFiles> OpenSegmentFilesLater(FileSystem& fs, const std::string& directory,
@@ -72,12 +74,19 @@ absl::StatusOr<SegmentFiles> OpenSegmentFilesLater(FileSystem& fs, const std::st
 
 absl::StatusOr<SegmentFiles> CreateSegmentFiles(FileSystem& fs, const std::string& directory,
                                                 Offset base) {
-  auto files = Open(fs, directory, base, OpenMode::kCreate);
-  if (!files.ok()) return files;
-  for (File* file : {files->log.get(), files->index.get(), files->time_index.get()}) {
-    if (absl::Status status = file->Truncate(0); !status.ok()) return status;
+  auto index = CreateEmpty(fs, SegmentFilePath(directory, base, kIndexSuffix));
+  if (!index.ok()) return index.status();
+  auto time_index = CreateEmpty(fs, SegmentFilePath(directory, base, kTimeIndexSuffix));
+  if (!time_index.ok()) return time_index.status();
+  // Last, for a log makes a segment: the old one may grow beyond this base if this fails.
+  const std::string path = SegmentFilePath(directory, base, kLogSuffix);
+  auto log = CreateEmpty(fs, path);
+  if (!log.ok()) {
+    fs.RemoveFile(path).IgnoreError();
+    return log.status();
   }
-  return files;
+  return SegmentFiles{
+      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
 }
 
 }  // namespace millrace::storage

@@ -52,7 +52,8 @@ absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string&
 // Likewise, of a segment whose files are all known to be there; opened when they are used.
 absl::StatusOr<SegmentFiles> OpenSegmentFilesLater(FileSystem& fs, const std::string& directory,
                                                    Offset base);
-// Creates the files of a new segment; what an attempt that failed left behind is emptied.
+// Creates the files of a new segment; what an attempt that failed left behind is emptied. After a
+// failure there is no log file.
 absl::StatusOr<SegmentFiles> CreateSegmentFiles(FileSystem& fs, const std::string& directory,
                                                 Offset base);
 

@@ -113,7 +113,8 @@ std::optional<DiskJob> Log::Preallocate() {
   if (is_enough || to <= from) return std::nullopt;
   return DiskJob{
       .run = [file = segment->files().log, from, to] { return file->Preallocate(from, to - from); },
-      .finish = [segment, to] { segment->upkeep.reserved_bytes = to; }};
+      .finish = [segment, to] { segment->upkeep.reserved_bytes = to; },
+      .reserved_bytes = to - from};
 }
 
 }  // namespace millrace::storage

@@ -19,6 +19,7 @@
 #include "broker/runtime/run_and_wait.h"
 #include "broker/service/broker_config_service.h"
 #include "broker/service/cleaner.h"
+#include "broker/service/disk_watch.h"
 #include "broker/service/group_service.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
@@ -69,6 +70,7 @@ struct Broker::Parts {
   awaitable<int64_t> LogBytesOn(size_t shard_index, int64_t& partitions);
   absl::Status Open();
   core::ImagePtr FirstImage() const;
+  service::DiskWatch::Environment WatchedDisk();
   void BuildServices();
   awaitable<absl::Status> Load();
   awaitable<absl::Status> Close();
@@ -80,6 +82,7 @@ struct Broker::Parts {
   std::vector<std::unique_ptr<ShardMemory>> memories;  // one a shard
   ClientLog client_log;
   partition::DescriptorCache files;
+  std::unique_ptr<service::DiskWatch> disk_watch;  // its gate outlives the partitions
   partition::PartitionTable table;
   std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
@@ -136,6 +139,11 @@ awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
   for (size_t i = 0; i < shards.size(); ++i) {
     report.log_bytes += co_await shards[i].Run(LogBytesOn(i, report.partitions));
   }
+  absl::StatusOr<storage::DiskSpace> space = co_await host->MeasureDisk();
+  if (space.ok()) report.disk_free_bytes = space->usable_bytes;
+  report.disk_reserved_bytes = disk_watch->gate().reserve_bytes();
+  report.disk_is_full = disk_watch->gate().is_full();
+  report.disk_refusals = disk_watch->gate().refused();
   ProcessUsage usage = ReadProcessUsage();
   report.resident_bytes = usage.resident_bytes;
   report.cpu_seconds = usage.cpu_seconds;
@@ -179,11 +187,23 @@ core::ImagePtr Broker::Parts::FirstImage() const {
   return image;
 }
 
+service::DiskWatch::Environment Broker::Parts::WatchedDisk() {
+  const int64_t reserved = config.properties.Integer("log.dir.reserved.bytes");
+  return {.shard = shards[0],
+          .disk_pool = *disk_pool,
+          .path = config.data_directory,
+          .reserved_bytes = reserved < 0 ? std::nullopt : std::optional(reserved),
+          .on_full = [this] { host->MakeRoom(); },
+          .on_room = [this] { topics->OnRoom(); }};
+}
+
 void Broker::Parts::BuildServices() {
   Shard& first = shards[0];
+  disk_watch = std::make_unique<service::DiskWatch>(WatchedDisk());
   view = std::make_unique<service::ClusterView>(shards, FirstImage());
   host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
-      first, *disk_pool, *codec_pool, table, files, *data_directory, config.properties, self});
+      first, *disk_pool, *codec_pool, table, files, *data_directory, disk_watch->gate(),
+      config.properties, self});
   topics = std::make_unique<service::TopicService>(
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
   broker_configs = std::make_unique<service::BrokerConfigService>(
@@ -206,6 +226,7 @@ void Broker::Parts::BuildServices() {
 awaitable<absl::Status> Broker::Parts::Load() {
   // Before the logs: how far recovery has come can be seen there.
   if (http != nullptr) http->Start();
+  co_await disk_watch->Start();
   absl::Status started = co_await topics->Start();
   if (!started.ok()) co_return started;
   started = co_await host->StartMaintenance();
@@ -222,6 +243,7 @@ awaitable<absl::Status> Broker::Parts::Load() {
 awaitable<absl::Status> Broker::Parts::Close() {
   if (http != nullptr) co_await http->Stop();
   co_await listener->StopTaking();
+  co_await disk_watch->Stop();
   co_await host->StopMaintenance();
   co_await cleaner->Stop();
   co_await topics->Stop();

@@ -170,6 +170,21 @@ void AddCleaner(const MetricsReport& report, Families& families) {
                  static_cast<double>(*report.since_cleaning_ms) / 1e3);
 }
 
+void AddDisk(const MetricsReport& report, Families& families) {
+  if (report.disk_free_bytes.has_value()) {
+    families.Gauge("millrace_disk_free_bytes", "What the log directory's disk has left.",
+                   static_cast<double>(*report.disk_free_bytes));
+  }
+  families.Gauge("millrace_disk_reserved_bytes",
+                 "With less than that left, records are refused (log.dir.reserved.bytes).",
+                 static_cast<double>(report.disk_reserved_bytes));
+  families.Gauge("millrace_disk_full", "1 while records are refused for want of room, else 0.",
+                 report.disk_is_full ? 1 : 0);
+  families.Counter("millrace_disk_full_refusals_total",
+                   "Record batches that were refused for want of room.",
+                   static_cast<double>(report.disk_refusals));
+}
+
 }  // namespace
 
 std::string FormatMetrics(const MetricsReport& report) {
@@ -199,6 +214,7 @@ std::string FormatMetrics(const MetricsReport& report) {
   families.Counter("millrace_reopened_log_files_total",
                    "Files of logs that were used after their descriptor had been given back.",
                    static_cast<double>(report.reopened_files));
+  AddDisk(report, families);
   families.Gauge("process_resident_memory_bytes", "Resident memory.",
                  static_cast<double>(report.resident_bytes));
   families.Counter("process_cpu_seconds_total", "Processor time, user and system.",

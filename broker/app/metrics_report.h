@@ -26,6 +26,10 @@ struct MetricsReport {
   int64_t recovered_bytes = 0;
   int64_t open_files = 0;
   int64_t reopened_files = 0;
+  std::optional<int64_t> disk_free_bytes;  // none: it could not be measured
+  int64_t disk_reserved_bytes = 0;
+  bool disk_is_full = false;
+  int64_t disk_refusals = 0;
   int64_t resident_bytes = 0;
   double cpu_seconds = 0;
 };

@@ -80,6 +80,9 @@ constexpr std::array kTable = std::to_array<Property>({
      "Incremental fetch sessions that are kept."},
     {"log.retention.check.interval.ms", kBroker, kLong, "300000", 1, INT64_MAX, "", "",
      "How often old segments are looked for."},
+    {"log.dir.reserved.bytes", kBroker, kLong, "-1", -1, INT64_MAX, "", "",
+     "With less than that free on the disk, records are refused until there is room; -1: the "
+     "smaller of 5 % of the disk and 1 GiB."},
     {"log.flush.offset.checkpoint.interval.ms", kBroker, kInt, "60000", 0, kInt32Max, "", "",
      "How often recovery points are written."},
     {"producer.id.expiration.ms", kBroker, kInt, "86400000", 1, kInt32Max, "", "",

@@ -150,7 +150,7 @@ awaitable<absl::StatusOr<Listing>> LocalStore::List(std::string prefix) {
 }
 
 awaitable<absl::StatusOr<CommitOutcome>> LocalStore::Commit(Transaction transaction) {
-  Pending pending{.transaction = transaction, .change = {}, .outcome = CommitOutcome{}};
+  Pending pending{.transaction = transaction, .outcome = CommitOutcome{}};
   waiting_.push_back(&pending);
   while (!pending.is_done) {
     if (busy_) {
@@ -168,19 +168,41 @@ awaitable<absl::StatusOr<CommitOutcome>> LocalStore::Commit(Transaction transact
 awaitable<void> LocalStore::CommitFront() {
   std::vector<Pending*> group;
   absl::Status written = broken_;
+  if (written.ok()) written = co_await Settle();
   if (written.ok()) written = co_await WriteFront(group);
   if (!written.ok()) {
-    broken_ = written;
     group.assign(waiting_.begin(), waiting_.end());
     waiting_.clear();
   }
-  Finish(group, broken_);
-  if (!broken_.ok()) co_return;
-  absl::Status snapshot = co_await SnapshotIfLarge();
-  if (!snapshot.ok()) broken_ = snapshot;
+  Finish(group, written);
+  if (written.ok()) written = co_await SnapshotIfLarge();
+  // A full disk passes; every other failure is final.
+  if (!written.ok() && !absl::IsResourceExhausted(written)) broken_ = written;
 }
 
-// After a failure nothing of the group counts, and it stands at the front again.
+// What a full disk has left undone: the tail is cut, and changes that are in the log are made
+// durable and applied. Who asked for them has got an error: they may have happened or not.
+awaitable<absl::Status> LocalStore::Settle() {
+  if (needs_repair_) {
+    absl::Status repaired = co_await RunJob(log_->RepairTail());
+    if (!repaired.ok()) co_return repaired;
+    needs_repair_ = false;
+  }
+  co_return co_await SyncAndApply();
+}
+
+awaitable<absl::Status> LocalStore::SyncAndApply() {
+  if (unsynced_.empty()) co_return absl::OkStatus();
+  absl::Status synced = co_await RunJob(log_->Flush());
+  if (!synced.ok()) co_return synced;
+  for (const Change& change : std::exchange(unsynced_, {})) {
+    map_.Apply(change);
+    for (Watcher& watcher : watchers_) watcher(change);
+  }
+  co_return absl::OkStatus();
+}
+
+// After a failure nobody of the group has an answer, and it stands at the front again.
 awaitable<absl::Status> LocalStore::WriteFront(std::vector<Pending*>& group) {
   TimestampMs now = WallNow();
   if (log_->NeedsRoll(kGroupBytesMax, now)) {
@@ -197,38 +219,35 @@ awaitable<absl::Status> LocalStore::WriteFront(std::vector<Pending*>& group) {
     if (log_->size_bytes() - bytes_before >= kGroupBytes) break;
     if (map_.Holds(pending.transaction.conditions)) {
       revision = revision + 1;
-      pending.change = Change{revision, pending.transaction.mutations};
-      written = Write(*pending.change, now);
+      pending.outcome = CommitOutcome{true, revision};
+      written = Write(Change{revision, pending.transaction.mutations}, now);
     }
     waiting_.pop_front();
     group.push_back(&pending);
   }
-  const bool is_changed = revision != map_.revision();
-  if (written.ok() && is_changed) written = co_await RunJob(log_->Flush());
+  if (written.ok()) written = co_await SyncAndApply();
   if (!written.ok()) waiting_.insert(waiting_.begin(), group.begin(), group.end());
   co_return written;
 }
 
-absl::Status LocalStore::Write(const Change& change, TimestampMs now) {
+absl::Status LocalStore::Write(Change change, TimestampMs now) {
   auto batch = Wrap(EncodeChange(change), now);
   if (!batch.ok()) return batch.status();
   auto appended = log_->Append(*batch, {.leader_epoch = LeaderEpoch(0), .now = now});
-  if (!appended.ok()) return appended.status();
+  if (!appended.ok()) {
+    needs_repair_ = true;
+    return appended.status();
+  }
   INVARIANT(appended->error == ErrorCode::kNone);
   INVARIANT(appended->base_offset.value() + 1 == static_cast<int64_t>(change.revision.value()));
+  unsynced_.push_back(std::move(change));
   return absl::OkStatus();
 }
 
 void LocalStore::Finish(const std::vector<Pending*>& group, const absl::Status& written) {
   for (Pending* pending : group) {
     pending->is_done = true;
-    if (!written.ok()) {
-      pending->outcome = written;
-    } else if (pending->change.has_value()) {
-      map_.Apply(*pending->change);
-      for (Watcher& watcher : watchers_) watcher(*pending->change);
-      pending->outcome = CommitOutcome{true, pending->change->revision};
-    }
+    if (!written.ok()) pending->outcome = written;
   }
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/metadata/change.h"
 #include "broker/metadata/key_value_map.h"
 #include "broker/metadata/store.h"
 #include "broker/runtime/disk_pool.h"
@@ -52,15 +53,16 @@ class LocalStore final : public MetadataStore {
   // A commit that waits for its turn.
   struct Pending {
     const Transaction& transaction;
-    std::optional<Change> change;  // of those that are being written
-    absl::StatusOr<CommitOutcome> outcome;
+    absl::StatusOr<CommitOutcome> outcome;  // holds once is_done
     bool is_done = false;
   };
   // Those at the front that touch different keys, with one sync for all of them.
   awaitable<void> CommitFront();
   awaitable<absl::Status> WriteFront(std::vector<Pending*>& group);
-  absl::Status Write(const Change& change, TimestampMs now);
-  void Finish(const std::vector<Pending*>& group, const absl::Status& written);
+  absl::Status Write(Change change, TimestampMs now);
+  awaitable<absl::Status> Settle();
+  awaitable<absl::Status> SyncAndApply();
+  static void Finish(const std::vector<Pending*>& group, const absl::Status& written);
   awaitable<absl::Status> RunJob(storage::DiskJob job);
   awaitable<absl::Status> SnapshotIfLarge();
 
@@ -69,6 +71,8 @@ class LocalStore final : public MetadataStore {
   std::unique_ptr<storage::Log> log_;
   KeyValueMap map_;
   absl::Status broken_;
+  bool needs_repair_ = false;     // an append found no room
+  std::vector<Change> unsynced_;  // in the log, not yet durable nor applied
   bool busy_ = false;
   std::deque<Pending*> waiting_;
   Signal idle_;

@@ -21,14 +21,21 @@ void DeferredJobs::Cancel() {
 
 void DeferredJobs::RunDue() {
   MonotonicMs now = SteadyNow();
-  while (!waiting_.empty() && waiting_.front().due <= now) {
-    storage::DiskJob job = std::move(waiting_.front().job);
-    waiting_.pop_front();
-    disk_pool_.Submit(shard_, std::move(job.run), [](const absl::Status& status) {
-      if (!status.ok()) spdlog::error("deleted files were not removed: {}", status.ToString());
-    });
-  }
+  while (!waiting_.empty() && waiting_.front().due <= now) RunFirst();
   SetTimer();
+}
+
+void DeferredJobs::RunAll() {
+  timer_.Cancel();
+  while (!waiting_.empty()) RunFirst();
+}
+
+void DeferredJobs::RunFirst() {
+  storage::DiskJob job = std::move(waiting_.front().job);
+  waiting_.pop_front();
+  disk_pool_.Submit(shard_, std::move(job.run), [](const absl::Status& status) {
+    if (!status.ok()) spdlog::error("deleted files were not removed: {}", status.ToString());
+  });
 }
 
 void DeferredJobs::SetTimer() {

@@ -20,6 +20,8 @@ class DeferredJobs {
 
   // Precondition: the job has nothing to finish.
   void Add(storage::DiskJob job, MonotonicMs due);
+  // Runs what waits, whatever its time.
+  void RunAll();
   void Cancel();
   size_t size() const { return waiting_.size(); }
 
@@ -30,6 +32,7 @@ class DeferredJobs {
   };
 
   void RunDue();
+  void RunFirst();
   void SetTimer();
 
   Shard& shard_;

@@ -17,6 +17,9 @@ constexpr int64_t kUnsyncedBytesMax = 64 << 20;
 // More than this is (de)compressed elsewhere than on the shard.
 constexpr size_t kCodecBytesInlineMax = 64 << 10;
 
+// What must be written before a sync is tried again so often while the disk has no room for it.
+constexpr int64_t kFlushRetryMs = 200;
+
 }  // namespace
 
 Partition::Partition(Environment environment, PartitionName name, std::unique_ptr<storage::Log> log)
@@ -27,6 +30,7 @@ Partition::Partition(Environment environment, PartitionName name, std::unique_pt
       flusher_(environment_.shard, environment_.disk_pool, *log_,
                [this](const absl::Status& status) { OnFlushed(status); }),
       flush_timer_([this] { FlushLater(); }),
+      retry_timer_([this] { FlushLater(); }),
       deletions_(environment_.shard, environment_.disk_pool),
       writable_(environment_.shard),
       quiet_(environment_.shard) {}
@@ -42,6 +46,12 @@ std::optional<AppendOutcome> Partition::TryAppend(std::span<std::byte> batch,
 std::optional<AppendOutcome> Partition::TryAppendOpened(std::span<std::byte> batch,
                                                         const AppendRequest& request) {
   if (failure_ != ErrorCode::kNone) return AppendOutcome{.error = failure_};
+  if (HasNoRoom()) {
+    environment_.disk->OnRefused();
+    return AppendOutcome{.error = ErrorCode::kKafkaStorageError,
+                         .message = environment_.disk->Reason(),
+                         .log_start_offset = log_->log_start_offset()};
+  }
   if (blocked_ || needs_repair_ || !log_->IsReady()) return std::nullopt;
   if (log_->NeedsRoll(static_cast<int64_t>(batch.size()), request.now)) return std::nullopt;
   return AppendNow(batch, request);
@@ -97,14 +107,29 @@ AppendOutcome Partition::AppendNow(std::span<std::byte> batch, const AppendReque
     replica_.OnAppend(outcome.base_offset, outcome.end, request.acks_all);
     StartBackgroundWork();
   }
+  if (environment_.disk != nullptr) environment_.disk->OnAppended();
   if (request.acks_all && !IsCommitted(outcome.end)) flusher_.Want();
   waiters_.OnHighWatermark(replica_.high_watermark());
   return outcome;
 }
 
+bool Partition::HasNoRoom() const {
+  return environment_.disk != nullptr && !environment_.uses_reserve && environment_.disk->is_full();
+}
+
+// The one in charge of the disk reports it, once for all partitions.
+void Partition::OnNoSpace(const absl::Status& status) {
+  INVARIANT(absl::IsResourceExhausted(status));
+  if (environment_.disk != nullptr) {
+    environment_.disk->OnNoSpace();
+  } else {
+    spdlog::error("{}-{}: not written: {}", name_.topic, name_.index.value(), status.ToString());
+  }
+}
+
 AppendOutcome Partition::OnWriteFailed(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) {
-    spdlog::error("{}-{}: not written: {}", name_.topic, name_.index.value(), status.ToString());
+    OnNoSpace(status);
     needs_repair_ = true;
   } else {
     OnDiskFailure(status);
@@ -116,7 +141,10 @@ AppendOutcome Partition::OnWriteFailed(const absl::Status& status) {
 void Partition::StartBackgroundWork() {
   if (!preallocating_) {
     auto job = log_->Preallocate();
-    if (job.has_value()) Submit(*std::move(job), preallocating_);
+    DiskGate* disk = environment_.disk;
+    if (job.has_value() && (disk == nullptr || disk->MayReserve(job->reserved_bytes))) {
+      Submit(*std::move(job), preallocating_);
+    }
   }
   if (!writing_back_) {
     auto job = log_->EarlyWriteBack();
@@ -177,7 +205,9 @@ awaitable<ErrorCode> Partition::RunBlocking(storage::DiskJob job) {
   blocked_ = false;
   if (status.ok()) {
     if (job.finish) job.finish();
-  } else if (!absl::IsResourceExhausted(status)) {
+  } else if (absl::IsResourceExhausted(status)) {
+    OnNoSpace(status);
+  } else {
     OnDiskFailure(status);
   }
   writable_.Notify();
@@ -186,7 +216,11 @@ awaitable<ErrorCode> Partition::RunBlocking(storage::DiskJob job) {
 }
 
 void Partition::OnFlushed(const absl::Status& status) {
-  if (!status.ok()) {
+  if (absl::IsResourceExhausted(status)) {
+    // What comes before the sync had no room: nothing is lost, and who waits goes on waiting.
+    OnNoSpace(status);
+    environment_.shard.timers().Arm(retry_timer_, SteadyNow() + kFlushRetryMs);
+  } else if (!status.ok()) {
     OnDiskFailure(status);
   } else {
     replica_.OnDurable(log_->durable_end());
@@ -259,6 +293,8 @@ FetchOutcome Partition::Fetch(const FetchRequest& request) const {
 awaitable<void> Partition::Maintain(TimestampMs now) {
   if (maintaining_ || failure_ != ErrorCode::kNone) co_return;
   auto self = shared_from_this();
+  // Readers of a deleted file hold it open: the delay is for people, who want the room.
+  if (environment_.disk != nullptr && environment_.disk->is_full()) deletions_.RunAll();
   log_->ExpireProducers(now);
   log_->ReleaseIdle();
   co_await RollIfExpired(now);
@@ -267,11 +303,14 @@ awaitable<void> Partition::Maintain(TimestampMs now) {
   maintaining_ = true;
   absl::Status status = co_await environment_.disk_pool.Run(std::move(job->run));
   maintaining_ = false;
+  // Also after a failure some files may have been renamed.
+  if (job->finish) job->finish();
   if (status.ok()) {
-    if (job->finish) job->finish();
     auto unlink = log_->UnlinkDeleted();
     if (unlink.has_value()) {
-      deletions_.Add(*std::move(unlink), SteadyNow() + options_.file_delete_delay_ms);
+      const bool is_urgent = environment_.disk != nullptr && environment_.disk->is_full();
+      const int64_t delay_ms = is_urgent ? 0 : options_.file_delete_delay_ms;
+      deletions_.Add(*std::move(unlink), SteadyNow() + delay_ms);
     }
     spdlog::info("{}-{}: old segments deleted, the log now starts at {}", name_.topic,
                  name_.index.value(), log_->log_start_offset().value());
@@ -292,6 +331,7 @@ awaitable<Partition::DeleteOutcome> Partition::DeleteRecords(std::optional<Offse
   while (log_->durable_end() < start) {
     flusher_.Want();
     co_await quiet_.Wait();
+    if (retry_timer_.is_armed()) co_return DeleteOutcome{.error = ErrorCode::kKafkaStorageError};
     if (failure_ != ErrorCode::kNone) co_return DeleteOutcome{.error = failure_};
   }
   log_->AdvanceLogStart(start);
@@ -314,6 +354,7 @@ awaitable<absl::Status> Partition::Close(bool keep) {
   bool disk_failed = failure_ == ErrorCode::kKafkaStorageError;
   failure_ = keep ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kUnknownTopicOrPartition;
   flush_timer_.Cancel();
+  retry_timer_.Cancel();
   deletions_.Cancel();
   stop_compaction_->store(true, std::memory_order_relaxed);
   // A sync in flight still answers those who wait for it.

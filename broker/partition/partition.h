@@ -22,6 +22,7 @@
 #include "broker/core/offset_waiters.h"
 #include "broker/core/replica_state.h"
 #include "broker/partition/deferred_jobs.h"
+#include "broker/partition/disk_gate.h"
 #include "broker/partition/flusher.h"
 #include "broker/runtime/codec_pool.h"
 #include "broker/runtime/disk_pool.h"
@@ -45,6 +46,8 @@ struct Environment {
   CodecPool& codec_pool;
   // Called on the partition's shard when its log directory has failed.
   std::function<void()> on_disk_failure;
+  DiskGate* disk = nullptr;   // null: not watched
+  bool uses_reserve = false;  // appends are not refused while the disk is nearly full
 };
 
 // What a topic's properties say beyond its log.
@@ -158,7 +161,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
                                                const AppendRequest& request);
   awaitable<record::Recompressed> Open(std::span<std::byte> batch, TimestampMs now);
   AppendOutcome AppendNow(std::span<std::byte> batch, const AppendRequest& request);
+  bool HasNoRoom() const;
   AppendOutcome OnWriteFailed(const absl::Status& status);
+  void OnNoSpace(const absl::Status& status);
   void StartBackgroundWork();
   void FlushIfDue();
   void FlushLater();
@@ -178,6 +183,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   PartitionOptions options_;
   Flusher flusher_;
   CallTimer flush_timer_;  // armed while a record waits for flush_ms to pass
+  CallTimer retry_timer_;  // armed while a sync waits for room on the disk
   DeferredJobs deletions_;
   LeaderEpoch leader_epoch_{0};
   ErrorCode failure_ = ErrorCode::kNone;

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/runtime/random.h"
+#include "broker/service/internal_topics.h"
 #include "storage/partition_directory.h"
 
 namespace millrace::service {
@@ -178,6 +179,10 @@ awaitable<void> PartitionHost::OpenOne(const Wanted& wanted, PartitionIndex inde
   if (!status.ok()) {
     spdlog::error("{} is offline: {}", environment_.data_directory.PathOf(topic->name, index),
                   status.ToString());
+    if (absl::IsResourceExhausted(status)) {
+      has_unopened_ = true;
+      environment_.disk.OnNoSpace();
+    }
     if (first_failure.ok()) first_failure = status;
     co_return;
   }
@@ -190,8 +195,12 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
   Shard& shard = Shard::Current();
   PartitionKey key{name.topic_id, name.index};
   partition::Environment environment{
-      shard, environment_.disk_pool, environment_.codec_pool,
-      [this] { environment_.shard.Post([this] { OnDiskFailure(); }); }};
+      shard,
+      environment_.disk_pool,
+      environment_.codec_pool,
+      [this] { environment_.shard.Post([this] { OnDiskFailure(); }); },
+      &environment_.disk,
+      IsInternalTopic(name.topic)};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
   hosted->SetOptions(settings.log, settings.partition);
   environment_.table.On(shard).Put(key, std::move(hosted));
@@ -334,7 +343,9 @@ void PartitionHost::OnDiskFailure() {
 
 awaitable<absl::Status> PartitionHost::StartMaintenance() {
   absl::Status written = co_await WriteCheckpoints();
-  if (!written.ok()) co_return written;
+  // On a full disk older ones must do: a restart reads a little more.
+  if (!written.ok() && !absl::IsResourceExhausted(written)) co_return written;
+  if (!written.ok()) spdlog::error("checkpoints not written: {}", written.ToString());
   for (const std::string& leftover : environment_.data_directory.leftovers()) {
     storage::FileSystem& fs = environment_.file_system;
     environment_.disk_pool.Submit(
@@ -365,14 +376,24 @@ awaitable<bool> PartitionHost::Sleep(asio::steady_timer& timer, int64_t ms) {
 
 awaitable<void> PartitionHost::MaintainLoop() {
   int64_t interval_ms = environment_.properties.Integer("log.retention.check.interval.ms");
-  ShardSet& shards = environment_.table.shards();
   for (;;) {
     bool go_on = co_await Sleep(maintenance_timer_, interval_ms);
     if (!go_on) co_return;
-    for (size_t i = 0; i < shards.size(); ++i) {
-      co_await shards[i].Run(MaintainHere(environment_.table));
-    }
+    co_await MaintainAll();
   }
+}
+
+awaitable<void> PartitionHost::MaintainAll() {
+  ShardSet& shards = environment_.table.shards();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    co_await shards[i].Run(MaintainHere(environment_.table));
+  }
+  making_room_ = false;
+}
+
+void PartitionHost::MakeRoom() {
+  if (stopping_ || std::exchange(making_room_, true)) return;
+  tasks_.Spawn(MaintainAll());
 }
 
 awaitable<void> PartitionHost::CheckpointLoop() {

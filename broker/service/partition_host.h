@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -33,6 +34,7 @@ class PartitionHost {
     partition::PartitionTable& table;
     storage::FileSystem& file_system;
     storage::DataDirectory& data_directory;
+    partition::DiskGate& disk;
     const core::Properties& properties;  // as at the start
     BrokerId self;
   };
@@ -56,6 +58,11 @@ class PartitionHost {
   // The file system that the data directory lies on. On any shard.
   awaitable<absl::StatusOr<storage::DiskSpace>> MeasureDisk();
 
+  // Retention, at once and everywhere: the disk is full.
+  void MakeRoom();
+  // Whether a log did not open for want of room. Asking resets it: open them again.
+  bool TakeUnopened() { return std::exchange(has_unopened_, false); }
+
   // Writes the checkpoints of what was opened, then starts retention and checkpoints, each in its
   // interval, until StopMaintenance.
   awaitable<absl::Status> StartMaintenance();
@@ -74,6 +81,7 @@ class PartitionHost {
                         std::unique_ptr<storage::Log> log);
   awaitable<std::shared_ptr<partition::Partition>> Take(partition::PartitionKey key);
   awaitable<void> MaintainLoop();
+  awaitable<void> MaintainAll();
   awaitable<void> CheckpointLoop();
   awaitable<void> CloseShard(Shard& shard, absl::Status& first_failure);
   awaitable<void> CloseOne(std::shared_ptr<partition::Partition> hosted,
@@ -93,6 +101,8 @@ class PartitionHost {
   // By directory name, as they were when the broker started.
   absl::flat_hash_map<std::string, storage::FoundPartition> found_;
   int64_t recovered_bytes_ = 0;
+  bool has_unopened_ = false;
+  bool making_room_ = false;
   bool stopping_ = false;
   asio::steady_timer maintenance_timer_;
   asio::steady_timer checkpoint_timer_;

@@ -157,7 +157,9 @@ awaitable<void> TopicService::Stop() {
 
 awaitable<void> TopicService::ApplyLoop() {
   for (;;) {
-    while (changes_.empty() && !stopping_) co_await arrived_.Wait();
+    while (changes_.empty() && !stopping_ && !open_again_) co_await arrived_.Wait();
+    if (std::exchange(open_again_, false) && !stopping_) co_await OpenAgain();
+    if (changes_.empty() && !stopping_) continue;
     if (changes_.empty()) co_return;
     std::deque<metadata::Change> changes = TakeChanges();
     metadata::Revision revision = changes.back().revision;
@@ -230,6 +232,21 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
   absl::Status opened = co_await environment_.host.Open(topic, std::move(settings));
   if (!opened.ok()) spdlog::error("topic {} is not wholly online: {}", name, opened.ToString());
   image.PutTopic(std::move(topic));
+}
+
+void TopicService::OnRoom() {
+  if (!environment_.host.TakeUnopened()) return;
+  open_again_ = true;
+  arrived_.Notify();
+}
+
+awaitable<void> TopicService::OpenAgain() {
+  const core::ImagePtr image = environment_.view.ptr();
+  for (const auto& [name, topic] : image->topics()) {
+    TopicSettings settings = MakeTopicSettings(image->configs->effective(), topic->configs);
+    absl::Status opened = co_await environment_.host.Open(topic, std::move(settings));
+    if (!opened.ok()) spdlog::error("topic {} is not wholly online: {}", name, opened.ToString());
+  }
 }
 
 awaitable<void> TopicService::ApplyDefaults(core::ClusterImage& image) {

@@ -88,6 +88,9 @@ class TopicService {
     return environment_.shard.Run(AlterConfigsHere(std::move(name), std::move(alteration)));
   }
 
+  // There is room on the disk again: partitions that had none for their files are opened.
+  void OnRoom();
+
   // Until this broker has applied the change that was committed with this revision, or has stopped.
   awaitable<void> Applied(metadata::Revision revision);
 
@@ -114,6 +117,7 @@ class TopicService {
   awaitable<void> Apply(std::deque<metadata::Change> changes);
   awaitable<bool> ApplyOne(metadata::Mutation mutation, core::ClusterImage& image,
                            std::vector<core::ClusterImage::TopicPtr>& deleted);
+  awaitable<void> OpenAgain();
   awaitable<void> ApplyTopic(core::ClusterImage& image, std::string name,
                              std::optional<std::string> value);
   // The topics take what the broker's properties have become.
@@ -123,9 +127,10 @@ class TopicService {
   std::deque<metadata::Change> changes_;
   metadata::Revision applied_{0};
   std::set<std::string> creating_;  // names under way to the store, as WithoutDots() has them
+  bool open_again_ = false;
   bool stopping_ = false;
   bool stopped_ = false;
-  Signal arrived_;  // changes_ grew, or stopping_
+  Signal arrived_;  // changes_ grew, or open_again_, or stopping_
   Signal applied_signal_;
   TaskGroup tasks_;
 };

@@ -279,6 +279,38 @@ TEST_CASE("log: a failed roll changes nothing and can be tried again") {
   CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a"}, {"b"}, {"c"}});
 }
 
+TEST_CASE("log: a failed roll leaves no segment behind that the log grows into") {
+  for (const char* suffix : {".log", ".index", ".timeindex"}) {
+    auto fs = MakeLogDisk();
+    auto log = Open(fs);
+    AppendOk(*log, {{"a"}});
+    fs.Inject({.operation = Operation::kOpen,
+               .status = absl::ResourceExhaustedError("full"),
+               .path_contains = suffix});
+    CHECK(absl::IsResourceExhausted(log->Roll(kNow).run()));
+    AppendOk(*log, {{"b"}});
+    REQUIRE(log->Close().ok());
+    log = Open(fs);
+    CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a"}, {"b"}});
+  }
+}
+
+TEST_CASE("log: a segment whose index has no room is sealed by a later flush") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs);
+  AppendOk(*log, {{"a"}});
+  RunJob(log->Roll(kNow));
+  AppendOk(*log, {{"b"}});
+  fs.Inject({.operation = Operation::kWrite,
+             .status = absl::ResourceExhaustedError("full"),
+             .path_contains = ".snapshot"});
+  RunJob(log->Flush());
+  CHECK(log->durable_end() == Offset(2));
+  CHECK(log->recovery_point() == Offset(0));
+  RunJob(log->Flush());
+  CHECK(log->recovery_point() == Offset(2));
+}
+
 TEST_CASE("log: what a failed append left behind is cut by a roll too") {
   auto fs = MakeLogDisk();
   auto log = Open(fs);

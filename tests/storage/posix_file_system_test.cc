@@ -38,6 +38,11 @@ TEST_CASE("posix file system: an errno becomes the status that callers act on") 
         "/f: pwrite failed: No space left on device");
 }
 
+TEST_CASE("posix error: a sync that fails is never only a full disk") {
+  CHECK(absl::IsInternal(SyncError("fdatasync", "/f", ENOSPC)));
+  CHECK(absl::IsInternal(SyncError("fsync", "/f", EIO)));
+}
+
 TEST_CASE("posix file system: what is missing or in the way is an error that names the path") {
   const TemporaryDirectory directory;
   FileSystem& fs = PosixFileSystem();

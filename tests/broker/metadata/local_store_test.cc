@@ -190,5 +190,56 @@ TEST_CASE("local store: a failed sync breaks it, and what was committed before i
   CHECK(again.Put("b", "2")->revision == Revision(2));
 }
 
+TEST_CASE("local store: a full disk refuses a change and takes the next one") {
+  test::FaultFileSystem fs;
+  {
+    RunningStore store(fs);
+    REQUIRE(store.Put("a", "1")->committed);
+    fs.Inject({.operation = test::Operation::kWrite,
+               .status = absl::ResourceExhaustedError("full"),
+               .path_contains = ".log",
+               .written_prefix = 20});
+    CHECK(absl::IsResourceExhausted(store.Put("b", "1").status()));
+    CHECK(store.List().entries.size() == 1);
+    REQUIRE(store.Put("c", "1")->committed);
+    CHECK(store.List().revision == Revision(2));
+    store.LeaveOpen();
+  }
+  fs.Crash();
+  RunningStore store(fs);
+  CHECK(store.List().entries.size() == 2);
+}
+
+TEST_CASE("local store: a change that a full disk left in the log is applied with the next one") {
+  test::FaultFileSystem fs;
+  {
+    RunningStore store(fs);
+    fs.Inject({.operation = test::Operation::kWrite,
+               .status = absl::ResourceExhaustedError("full"),
+               .path_contains = "leader-epoch-checkpoint"});
+    CHECK(absl::IsResourceExhausted(store.Put("a", "1").status()));
+    CHECK(store.List().entries.empty());
+    REQUIRE(store.Put("b", "1")->committed);
+    CHECK(store.List().revision == Revision(2));
+    store.LeaveOpen();
+  }
+  fs.Crash();
+  RunningStore store(fs);
+  CHECK(store.List().entries.size() == 2);
+}
+
+TEST_CASE("local store: a snapshot that has no room is tried again") {
+  test::FaultFileSystem fs;
+  RunningStore store(fs);
+  fs.Inject({.operation = test::Operation::kWrite,
+             .status = absl::ResourceExhaustedError("full"),
+             .path_contains = "metadata.snapshot"});
+  const std::string large(5 << 20, 'x');
+  REQUIRE(store.Put("a", large)->committed);
+  CHECK_FALSE(fs.Exists(std::string(kDirectory) + "/metadata.snapshot"));
+  REQUIRE(store.Put("b", "1")->committed);
+  CHECK(fs.Exists(std::string(kDirectory) + "/metadata.snapshot"));
+}
+
 }  // namespace
 }  // namespace millrace::metadata
