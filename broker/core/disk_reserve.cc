@@ -14,6 +14,11 @@ constexpr int64_t kDefaultMax = int64_t{1} << 30;
 constexpr int64_t kMarginPart = 16;
 constexpr int64_t kMarginMax = int64_t{64} << 20;
 
+// What may be written between two measurements, of the reserve.
+constexpr int64_t kUnmeasuredPart = 8;
+constexpr int64_t kUnmeasuredMin = int64_t{1} << 20;
+constexpr int64_t kUnmeasuredMax = int64_t{64} << 20;
+
 int64_t MarginOf(int64_t reserve) { return std::min(reserve / kMarginPart, kMarginMax); }
 
 }  // namespace
@@ -41,6 +46,10 @@ void DiskReserve::OnNoSpace(int64_t now_ms) {
 
 int64_t DiskReserve::headroom_bytes() const {
   return is_full_ ? 0 : std::max<int64_t>(last_.usable_bytes - reserve_bytes_, 0);
+}
+
+int64_t DiskReserve::next_measure_bytes() const {
+  return std::clamp(reserve_bytes_ / kUnmeasuredPart, kUnmeasuredMin, kUnmeasuredMax);
 }
 
 // At the rate of the last interval the next one uses up half of what is left at most.

@@ -43,6 +43,9 @@ class DiskReserve {
   // What may be written before the reserve is touched; 0 where it is.
   int64_t headroom_bytes() const;
   int64_t next_measure_ms() const { return next_measure_ms_; }
+  // Measure at once when so many bytes were written since: others write to the disk, too, so a slow
+  // past says little about the next second.
+  int64_t next_measure_bytes() const;
 
  private:
   int64_t IntervalFor(const DiskMeasurement& measured) const;

@@ -28,11 +28,23 @@ bool DiskGate::MayReserve(int64_t bytes) {
 void DiskGate::Set(const State& state) {
   reserve_bytes_.store(state.reserve_bytes);
   headroom_bytes_.store(state.headroom_bytes);
+  unmeasured_bytes_max_.store(state.unmeasured_bytes_max);
   full_.store(state.is_full);
 }
 
+void DiskGate::Rest() {
+  unmeasured_bytes_.store(0);
+  hurried_.store(false);
+  awake_.store(false);
+}
+
 void DiskGate::Wake() {
-  if (!awake_.exchange(true)) wake_();
+  if (!awake_.exchange(true)) wake_(Urgency::kInTime);
+}
+
+void DiskGate::Hurry() {
+  if (hurried_.load(std::memory_order_relaxed) || hurried_.exchange(true)) return;
+  wake_(Urgency::kNow);
 }
 
 }  // namespace millrace::partition

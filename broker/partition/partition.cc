@@ -107,7 +107,8 @@ AppendOutcome Partition::AppendNow(std::span<std::byte> batch, const AppendReque
     replica_.OnAppend(outcome.base_offset, outcome.end, request.acks_all);
     StartBackgroundWork();
   }
-  if (environment_.disk != nullptr) environment_.disk->OnAppended();
+  if (environment_.disk != nullptr)
+    environment_.disk->OnAppended(static_cast<int64_t>(batch.size()));
   if (request.acks_all && !IsCommitted(outcome.end)) flusher_.Want();
   waiters_.OnHighWatermark(replica_.high_watermark());
   return outcome;

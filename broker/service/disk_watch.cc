@@ -12,12 +12,16 @@ namespace {
 // Retention looks at every partition: while the disk stays full, this often.
 constexpr int64_t kAskForRoomMs = 5000;
 
+using Urgency = partition::DiskGate::Urgency;
+
 }  // namespace
 
 DiskWatch::DiskWatch(Environment environment)
     : environment_(std::move(environment)),
       reserve_(environment_.reserved_bytes),
-      gate_([this] { environment_.shard.Post([this] { OnWake(); }); }),
+      gate_([this](Urgency urgency) {
+        environment_.shard.Post([this, urgency] { OnWake(urgency); });
+      }),
       timer_([this] { tasks_.Spawn(MeasureNow()); }),
       tasks_(environment_.shard) {}
 
@@ -29,14 +33,16 @@ awaitable<void> DiskWatch::Stop() {
   co_await tasks_.Join();
 }
 
-// Somebody has written, or wanted to, for the first time since the last measurement.
-void DiskWatch::OnWake() {
-  if (stopping_ || timer_.is_armed()) return;
+// Somebody has written, or wanted to, for the first time since the last measurement; or a lot.
+void DiskWatch::OnWake(Urgency urgency) {
+  const bool is_urgent = urgency == Urgency::kNow;
+  if (stopping_ || (timer_.is_armed() && !is_urgent)) return;
   if (measuring_) {
-    woken_ = true;
+    if (is_urgent || !woken_.has_value()) woken_ = urgency;
     return;
   }
-  environment_.shard.timers().Arm(timer_, measured_ + reserve_.next_measure_ms());
+  const MonotonicMs due = is_urgent ? SteadyNow() : measured_ + reserve_.next_measure_ms();
+  environment_.shard.timers().Arm(timer_, due);
 }
 
 awaitable<void> DiskWatch::MeasureNow() {
@@ -55,7 +61,8 @@ awaitable<void> DiskWatch::MeasureNow() {
     spdlog::error("{}: free space not measured: {}", environment_.path, status.ToString());
   }
   // While it is full, room must be noticed though nobody writes.
-  if (std::exchange(woken_, false) || reserve_.is_full()) OnWake();
+  if (!woken_.has_value() && reserve_.is_full()) woken_ = Urgency::kInTime;
+  if (woken_.has_value()) OnWake(*std::exchange(woken_, std::nullopt));
 }
 
 void DiskWatch::OnMeasured(const storage::DiskSpace& space) {
@@ -66,7 +73,8 @@ void DiskWatch::OnMeasured(const storage::DiskSpace& space) {
                        .now_ms = measured_.value()});
   gate_.Set({.is_full = reserve_.is_full(),
              .reserve_bytes = reserve_.reserve_bytes(),
-             .headroom_bytes = reserve_.headroom_bytes()});
+             .headroom_bytes = reserve_.headroom_bytes(),
+             .unmeasured_bytes_max = reserve_.next_measure_bytes()});
   if (was_full != reserve_.is_full()) ReportChange(was_full, space.usable_bytes);
   if (!reserve_.is_full()) return;
   if (was_full && measured_ - asked_for_room_ < kAskForRoomMs) return;

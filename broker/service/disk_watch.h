@@ -43,7 +43,7 @@ class DiskWatch {
   awaitable<void> Stop();
 
  private:
-  void OnWake();
+  void OnWake(partition::DiskGate::Urgency urgency);
   awaitable<void> MeasureNow();
   void OnMeasured(const storage::DiskSpace& space);
   void ReportChange(bool was_full, int64_t usable_bytes);
@@ -56,7 +56,7 @@ class DiskWatch {
   MonotonicMs asked_for_room_;
   int64_t refused_before_ = 0;
   bool measuring_ = false;
-  bool woken_ = false;  // while it measured
+  std::optional<partition::DiskGate::Urgency> woken_;  // while it measured
   bool stopping_ = false;
   TaskGroup tasks_;
 };

@@ -56,5 +56,12 @@ TEST_CASE("disk reserve: the nearer the reserve, the sooner the disk is measured
   CHECK(reserve.next_measure_ms() == DiskReserve::kIntervalMsMin);
 }
 
+TEST_CASE("disk reserve: between measurements a part of the reserve may be written") {
+  DiskReserve reserve(16 << 20);
+  reserve.OnMeasured({.total_bytes = kGiB, .usable_bytes = kGiB, .now_ms = 0});
+  CHECK(reserve.next_measure_bytes() == 2 << 20);
+  CHECK(DiskReserve(0).next_measure_bytes() == 1 << 20);
+}
+
 }  // namespace
 }  // namespace millrace::core

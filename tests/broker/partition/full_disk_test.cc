@@ -64,7 +64,7 @@ class Hosted {
   test::FaultFileSystem fs;
   std::atomic<int> disk_failures = 0;
   std::atomic<int> wakes = 0;
-  DiskGate gate{[this] { ++wakes; }};
+  DiskGate gate{[this](DiskGate::Urgency) { ++wakes; }};
 
  private:
   ShardSet shards_{1};
@@ -90,6 +90,25 @@ TEST_CASE("full disk: records are refused with the reason, and taken when there 
   hosted.gate.Set({.is_full = false, .reserve_bytes = 4096, .headroom_bytes = 4096});
   CHECK(hosted.Append().base_offset == Offset(0));
   CHECK(hosted.wakes == 1);
+}
+
+TEST_CASE("full disk: after much was written a measurement is asked for at once, and once") {
+  int in_time = 0;
+  int at_once = 0;
+  DiskGate gate([&](DiskGate::Urgency urgency) {
+    ++(urgency == DiskGate::Urgency::kNow ? at_once : in_time);
+  });
+  gate.Set({.unmeasured_bytes_max = 100});
+  gate.OnAppended(99);
+  CHECK(at_once == 0);
+  gate.OnAppended(1);
+  gate.OnAppended(100);
+  CHECK(at_once == 1);
+  CHECK(in_time == 1);
+  gate.Rest();
+  gate.OnAppended(99);
+  CHECK(at_once == 1);
+  CHECK(in_time == 2);
 }
 
 TEST_CASE("full disk: internal topics use the reserve") {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -75,7 +76,7 @@ TEST_CASE("disk watch: a disk that nobody writes to is not measured") {
   CHECK_FALSE(watched.gate().is_full());
   CHECK(watched.measured() == 1);
   watched.SetUsable(0);
-  watched.gate().OnAppended();
+  watched.gate().OnAppended(1);
   WaitUntil([&] { return watched.gate().is_full(); });
   CHECK(watched.measured() >= 2);
 }
