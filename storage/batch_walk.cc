@@ -42,6 +42,9 @@ absl::StatusOr<std::optional<BatchSpot>> HeaderWalk::Next() {
       position_ + kHeaderSize <= buffer_position_ + static_cast<int64_t>(buffered_);
   if (!is_buffered) {
     const auto wanted = static_cast<size_t>(std::min<int64_t>(room, kBufferBytes));
+    if (probe_ != nullptr && !probe_->AllowsLog(position_, static_cast<int64_t>(wanted), end_)) {
+      return PageProbe::Missing();
+    }
     const auto read = file_.ReadAt(position_, std::span(buffer_).first(wanted));
     if (!read.ok()) return read.status();
     buffer_position_ = position_;

@@ -9,7 +9,7 @@
 //   }
 //
 // One thread each; the file must outlive them. They read through ReadAt, so they block where pages
-// are not resident.
+// are not resident, unless a PageProbe is asked first.
 #pragma once
 
 #include <array>
@@ -24,6 +24,7 @@
 #include "proto/record/batch.h"
 #include "proto/types.h"
 #include "storage/file_system.h"
+#include "storage/page_probe.h"
 
 namespace millrace::storage {
 
@@ -41,11 +42,11 @@ BatchSpot SpotOf(const record::BatchView& batch, int64_t position);
 // Allocates nothing; 4 KiB of stack.
 class HeaderWalk {
  public:
-  HeaderWalk(const File& file, int64_t position, int64_t end)
-      : file_(file), position_(position), end_(end) {}
+  HeaderWalk(const File& file, int64_t position, int64_t end, PageProbe* probe = nullptr)
+      : file_(file), position_(position), end_(end), probe_(probe) {}
 
   // None at the end of the range. DataLossError when what follows cannot be a batch that lies
-  // within the range.
+  // within the range; UnavailableError when the probe does not allow to read it.
   absl::StatusOr<std::optional<BatchSpot>> Next();
   // The header of the batch that Next() found last.
   record::BatchView header() const;
@@ -56,6 +57,7 @@ class HeaderWalk {
   const File& file_;
   int64_t position_;
   int64_t end_;
+  PageProbe* probe_;
   std::array<std::byte, kBufferBytes> buffer_;
   int64_t buffer_position_ = 0;
   size_t buffered_ = 0;

@@ -3,7 +3,7 @@
 //
 // Threading: a FileSystem and its Files may be used from several threads at once; calls on one File
 // that touch the same bytes must be ordered by the caller. Everything here may block, except
-// ReadAt on resident pages and WriteAt into the page cache.
+// ReadAt on resident pages, IsResident, and WriteAt into the page cache.
 //
 // Errors: absl::ResourceExhaustedError for a full disk (ENOSPC, EDQUOT) and for descriptors or
 // memory that have run out (EMFILE, ENFILE, ENOMEM), NotFoundError for a missing file,
@@ -54,6 +54,13 @@ class File {
   virtual absl::Status Preallocate(int64_t position, int64_t length) = 0;
   virtual absl::StatusOr<int64_t> Size() const = 0;
   virtual absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const = 0;
+  // Whether the range can be read without waiting for the disk: all of it is in the page cache. Yes
+  // where that cannot be known. Cheap and never blocks; what is there may be gone a moment later.
+  virtual bool IsResident(int64_t position, int64_t length) const = 0;
+  // Brings the range, as far as the file goes, into the page cache and waits until it is there.
+  virtual absl::Status Load(int64_t position, int64_t length) const = 0;
+  // Tells the kernel that nobody will read the range soon: what is clean leaves the page cache.
+  virtual void Release(int64_t position, int64_t length) const = 0;
   // The descriptor for sendfile; none where the file is not the kernel's, or may be closed between
   // two uses (see Pin()).
   virtual std::optional<int> descriptor() const = 0;
@@ -63,6 +70,13 @@ class File {
   virtual bool IsOpen() const { return true; }
   // Differs between files that stood under one name after each other.
   virtual uint64_t identity() const { return 0; }
+};
+
+// Bytes of a file, for sendfile or ReadAt. Keeps the file open (and its bytes) while it lives.
+struct FileSlice {
+  std::shared_ptr<const File> file;
+  int64_t position = 0;
+  int64_t size = 0;
 };
 
 enum class OpenMode { kReadOnly, kReadWrite, kCreate /* read-write, created when missing */ };

@@ -59,6 +59,8 @@ class IndexFile {
 
   int64_t size() const { return written_ + InMemory() - overlap_; }
   const std::shared_ptr<File>& file() const { return file_; }
+  // What a look-up may read of the file.
+  int64_t written_bytes() const { return written_ * static_cast<int64_t>(entry_bytes_); }
 
   void Append(std::span<const std::byte> entry);
   // Writes when many entries have gathered in memory. After an error they are kept for the next

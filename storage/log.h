@@ -40,20 +40,15 @@ struct RecompressOptions;
 
 namespace millrace::storage {
 
+class PageProbe;
 class Segment;
+struct BatchSpot;
 struct CleanedSegment;
 struct ClosedLog;
 struct CompactionRun;
 struct FlushWork;
 struct RecoveredLog;
 struct SegmentFiles;
-
-// Bytes of a file, for sendfile or ReadAt. Keeps the file open (and its bytes) while it lives.
-struct FileSlice {
-  std::shared_ptr<const File> file;
-  int64_t position = 0;
-  int64_t size = 0;
-};
 
 enum class TimestampType { kCreateTime, kLogAppendTime };
 
@@ -122,6 +117,9 @@ struct ReadOptions {
   Offset limit;  // exclusive; the high watermark, or log_end() for a follower
   int64_t max_bytes = 1 << 20;
   bool at_least_one_batch = true;  // the first batch comes whole even if larger than max_bytes
+  // Set: nothing is read that is not in the page cache, and what is missing is said, with so many
+  // bytes that are likely to be wanted next. None: the call may wait for the disk.
+  std::optional<int64_t> resident_bytes;
 };
 
 // error is kOffsetOutOfRange when `from` is below the log start or beyond the log end. An empty
@@ -132,6 +130,11 @@ struct ReadResult {
   ErrorCode error = ErrorCode::kNone;
   FileSlice slice;
   int64_t first_batch_bytes = 0;  // of the batch that holds `from`, where the slice is not empty
+  // Not empty: the look-up needs these bytes first; nothing else is said. To be loaded on another
+  // thread (File::Load), and then read again.
+  FileSlice missing;
+  bool is_resident = true;  // whether the slice was in the page cache, where that was asked for
+  bool is_active = false;   // whether it lies in the segment that is appended to
 };
 
 struct TimestampedOffset {
@@ -196,13 +199,16 @@ class Log {
   absl::StatusOr<ReadResult> Read(const ReadOptions& options) const;
   // [shard] The first record whose timestamp is >= `target` and whose offset is < `limit`, in two
   // steps: the slices to look through (few), then ScanForTimestamp on any thread. A batch that
-  // would take more than `opened_bytes_max` decompressed is taken as one record.
-  std::vector<FileSlice> SlicesForTimestamp(TimestampMs target, Offset limit) const;
+  // would take more than `opened_bytes_max` decompressed is taken as one record. With `missing`
+  // the first step does not wait for the disk: what it lacks is to be loaded, and the step to be
+  // made again.
+  std::vector<FileSlice> SlicesForTimestamp(TimestampMs target, Offset limit,
+                                            FileSlice* missing = nullptr) const;
   static absl::StatusOr<std::optional<TimestampedOffset>> ScanForTimestamp(
       const std::vector<FileSlice>& slices, TimestampMs target, Offset limit,
       size_t opened_bytes_max = kOpenedBytesMax);
   // [shard] The record with the largest timestamp below `limit`, likewise.
-  std::vector<FileSlice> SlicesForMaxTimestamp(Offset limit) const;
+  std::vector<FileSlice> SlicesForMaxTimestamp(Offset limit, FileSlice* missing = nullptr) const;
   static absl::StatusOr<std::optional<TimestampedOffset>> ScanForMaxTimestamp(
       const std::vector<FileSlice>& slices, Offset limit,
       size_t opened_bytes_max = kOpenedBytesMax);
@@ -288,7 +294,11 @@ class Log {
   void OnFlushed(const FlushWork& work);
   // Look-ups (log_read.cc, timestamp_search.cc).
   size_t SegmentOf(Offset offset) const;
-  FileSlice SliceOf(const Segment& segment, Offset from, Offset limit) const;
+  absl::StatusOr<ReadResult> SliceFrom(const Segment& segment, const BatchSpot& spot, int64_t end,
+                       const ReadOptions& options) const;
+  bool IsResident(const Segment& segment, const FileSlice& slice, PageProbe& probe,
+                  const ReadOptions& options) const;
+  FileSlice SliceOf(const Segment& segment, Offset from, Offset limit, PageProbe* probe) const;
   // Retention (retention.cc).
   bool HasExpired(const Segment& segment, TimestampMs now) const;
   bool MayDeleteFirst(TimestampMs now, Offset limit) const;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #include "proto/invariant.h"
 #include "storage/file_system.h"
+#include "storage/page_cache.h"
 #include "storage/posix_error.h"
 
 namespace millrace::storage {
@@ -61,12 +63,16 @@ class PosixFile final : public File {
   absl::Status Preallocate(int64_t position, int64_t length) override;
   absl::StatusOr<int64_t> Size() const override;
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
+  bool IsResident(int64_t position, int64_t length) const override;
+  absl::Status Load(int64_t position, int64_t length) const override;
+  void Release(int64_t position, int64_t length) const override;
   std::optional<int> descriptor() const override { return descriptor_; }
   uint64_t identity() const override;
 
  private:
   int descriptor_;
   std::string path_;  // as it was opened; a rename does not change it
+  mutable std::atomic<bool> was_loaded_ = false;
 };
 
 absl::StatusOr<size_t> PosixFile::ReadAt(int64_t position, std::span<std::byte> out) const {
@@ -149,6 +155,26 @@ absl::StatusOr<std::unique_ptr<MappedRegion>> PosixFile::Map(int64_t length) con
   void* address = ::mmap(nullptr, mapped, PROT_READ, MAP_SHARED, descriptor_, 0);
   if (address == MAP_FAILED) return PosixError("mmap", path_, errno);
   return std::make_unique<PosixMappedRegion>(address, mapped);
+}
+
+// The pages of a load that is under way stand in the cache before their bytes do. Only files that
+// were ever loaded pay for the difference.
+bool PosixFile::IsResident(int64_t position, int64_t length) const {
+  if (length <= 0) return true;
+  if (!IsInPageCache(descriptor_, position, length)) return false;
+  if (!was_loaded_.load(std::memory_order_relaxed)) return true;
+  return IsReadable(descriptor_, position) && IsReadable(descriptor_, position + length - 1);
+}
+
+absl::Status PosixFile::Load(int64_t position, int64_t length) const {
+  was_loaded_.store(true, std::memory_order_relaxed);
+  const int error = LoadIntoPageCache(descriptor_, position, length);
+  return error == 0 ? absl::OkStatus() : PosixError("read", path_, error);
+}
+
+// Advice: where the kernel does not take it, the pages stay until it needs the memory.
+void PosixFile::Release(int64_t position, int64_t length) const {
+  ::posix_fadvise(descriptor_, position, length, POSIX_FADV_DONTNEED);
 }
 
 class PosixFiles final : public FileSystem {

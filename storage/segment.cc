@@ -113,13 +113,13 @@ std::optional<BatchSpot> Segment::LocateRecent(Offset target) const {
   return Recent(low);
 }
 
-absl::StatusOr<std::optional<BatchSpot>> Segment::Locate(Offset target) const {
+absl::StatusOr<std::optional<BatchSpot>> Segment::Locate(Offset target, PageProbe* probe) const {
   if (target >= next_offset_) return std::nullopt;
   if (auto spot = LocateRecent(target)) return spot;
-  auto spot = WalkFromIndex(target);
+  auto spot = WalkFromIndex(target, probe);
   if (!spot.ok() || spot->has_value()) return spot;
   // The index had nothing, or not the truth: an index is never believed.
-  HeaderWalk walk(*files_.log, 0, size_);
+  HeaderWalk walk(*files_.log, 0, size_, probe);
   while (true) {
     spot = walk.Next();
     if (!spot.ok() || !spot->has_value() || (*spot)->last_offset >= target) return spot;
@@ -128,36 +128,48 @@ absl::StatusOr<std::optional<BatchSpot>> Segment::Locate(Offset target) const {
 
 // None when the index has no entry for the target, or one that does not name the batch it points
 // to.
-absl::StatusOr<std::optional<BatchSpot>> Segment::WalkFromIndex(Offset target) const {
+absl::StatusOr<std::optional<BatchSpot>> Segment::WalkFromIndex(Offset target,
+                                                                PageProbe* probe) const {
+  if (probe != nullptr && !probe->AllowsIndex(files_.index, offsets_.entries().written_bytes())) {
+    return PageProbe::Missing();
+  }
   const auto entry = offsets_.Floor(target);
   if (!entry.ok()) return entry.status();
   if (!entry->has_value()) return std::nullopt;
   const int64_t position = (*entry)->position;
   if (position < 0 || position >= size_) return std::nullopt;
-  HeaderWalk walk(*files_.log, position, size_);
+  HeaderWalk walk(*files_.log, position, size_, probe);
   auto spot = walk.Next();
+  if (absl::IsUnavailable(spot.status())) return spot;
   if (!spot.ok() || (*spot)->last_offset != (*entry)->offset) return std::nullopt;
   while (spot.ok() && spot->has_value() && (*spot)->last_offset < target) spot = walk.Next();
   return spot;
 }
 
-absl::StatusOr<int64_t> Segment::PositionOfLimit(Offset limit) const {
-  const auto spot = Locate(limit);
+absl::StatusOr<int64_t> Segment::PositionOfLimit(Offset limit, PageProbe* probe) const {
+  const auto spot = Locate(limit, probe);
   if (!spot.ok()) return spot.status();
   return spot->has_value() ? (*spot)->position : size_;
 }
 
-std::optional<Offset> Segment::OlderUpTo(TimestampMs target) const {
-  return Confirmed(times_.Below(target));
+bool Segment::MayReadTimes(PageProbe* probe) const {
+  return probe == nullptr ||
+         probe->AllowsIndex(files_.time_index, times_.entries().written_bytes());
 }
 
-std::optional<Offset> Segment::NewestBefore(Offset limit) const {
-  return Confirmed(times_.BeforeOffset(limit));
+std::optional<Offset> Segment::OlderUpTo(TimestampMs target, PageProbe* probe) const {
+  if (!MayReadTimes(probe)) return std::nullopt;
+  return Confirmed(times_.Below(target), probe);
 }
 
-std::optional<Offset> Segment::Confirmed(const TimeEntry& entry) const {
+std::optional<Offset> Segment::NewestBefore(Offset limit, PageProbe* probe) const {
+  if (!MayReadTimes(probe)) return std::nullopt;
+  return Confirmed(times_.BeforeOffset(limit), probe);
+}
+
+std::optional<Offset> Segment::Confirmed(const TimeEntry& entry, PageProbe* probe) const {
   if (!entry.ok() || !entry->has_value()) return std::nullopt;
-  const auto spot = Locate((*entry)->offset);
+  const auto spot = Locate((*entry)->offset, probe);
   if (!spot.ok() || !spot->has_value()) return std::nullopt;
   if ((*spot)->max_timestamp != (*entry)->timestamp) return std::nullopt;
   return (*spot)->last_offset;

@@ -67,16 +67,18 @@ class Segment {
   // Takes note of the batch that stands at the end of what is known. Only its header is read.
   void Note(const record::BatchView& batch);
 
-  // The first batch whose last offset is >= `target`; none when there is none.
-  absl::StatusOr<std::optional<BatchSpot>> Locate(Offset target) const;
+  // The first batch whose last offset is >= `target`; none when there is none. UnavailableError:
+  // the probe does not allow to read what is needed.
+  absl::StatusOr<std::optional<BatchSpot>> Locate(Offset target, PageProbe* probe = nullptr) const;
   // Where the first batch that ends at or beyond `limit` starts: below are only offsets < limit.
-  absl::StatusOr<int64_t> PositionOfLimit(Offset limit) const;
+  absl::StatusOr<int64_t> PositionOfLimit(Offset limit, PageProbe* probe = nullptr) const;
 
-  // Look-ups in the time index; none where it has no entry or one that the log does not confirm.
+  // Look-ups in the time index; none where it has no entry or one that the log does not confirm,
+  // and where the probe has found something missing.
   // The last known offset up to which every record is older than `target`.
-  std::optional<Offset> OlderUpTo(TimestampMs target) const;
+  std::optional<Offset> OlderUpTo(TimestampMs target, PageProbe* probe = nullptr) const;
   // The last offset of a batch below `limit` such that nothing before the batch is newer.
-  std::optional<Offset> NewestBefore(Offset limit) const;
+  std::optional<Offset> NewestBefore(Offset limit, PageProbe* probe = nullptr) const;
 
   Offset base() const { return base_; }
   Offset next_offset() const { return next_offset_; }
@@ -124,8 +126,9 @@ class Segment {
   void Remember(const BatchSpot& spot);
   std::optional<BatchSpot> LocateRecent(Offset target) const;
   using TimeEntry = absl::StatusOr<std::optional<TimeIndex::Entry>>;
-  std::optional<Offset> Confirmed(const TimeEntry& entry) const;
-  absl::StatusOr<std::optional<BatchSpot>> WalkFromIndex(Offset target) const;
+  bool MayReadTimes(PageProbe* probe) const;
+  std::optional<Offset> Confirmed(const TimeEntry& entry, PageProbe* probe) const;
+  absl::StatusOr<std::optional<BatchSpot>> WalkFromIndex(Offset target, PageProbe* probe) const;
 
   SegmentFiles files_;
   Offset base_;

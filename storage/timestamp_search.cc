@@ -6,6 +6,7 @@
 #include "proto/record/open_batch.h"
 #include "storage/batch_walk.h"
 #include "storage/log.h"
+#include "storage/page_probe.h"
 #include "storage/segment.h"
 
 namespace millrace::storage {
@@ -13,6 +14,9 @@ namespace {
 
 // So many batches are opened in vain for one look-up; after that one is taken at its word.
 constexpr int kVainOpeningsMax = 3;
+
+// What is loaded together where headers are missing.
+constexpr int64_t kHeadersWanted = 256 << 10;
 
 absl::StatusOr<std::vector<std::byte>> ReadBatch(const File& file, const BatchSpot& spot) {
   std::vector<std::byte> bytes(static_cast<size_t>(spot.size));
@@ -50,9 +54,9 @@ absl::StatusOr<std::optional<TimestampedOffset>> FindIn(const File& file, const 
 
 // From the batch that holds `from` up to `limit`. When the place cannot be looked up, from the
 // segment's start: that only takes longer.
-FileSlice Log::SliceOf(const Segment& segment, Offset from, Offset limit) const {
-  const auto spot = segment.Locate(from);
-  const auto end = segment.PositionOfLimit(limit);
+FileSlice Log::SliceOf(const Segment& segment, Offset from, Offset limit, PageProbe* probe) const {
+  const auto spot = segment.Locate(from, probe);
+  const auto end = segment.PositionOfLimit(limit, probe);
   const int64_t to = end.ok() ? *end : segment.size_bytes();
   int64_t position = 0;
   if (spot.ok()) position = spot->has_value() ? (*spot)->position : segment.size_bytes();
@@ -63,18 +67,25 @@ FileSlice Log::SliceOf(const Segment& segment, Offset from, Offset limit) const 
           .size = std::max<int64_t>(to - position, 0)};
 }
 
-std::vector<FileSlice> Log::SlicesForTimestamp(TimestampMs target, Offset limit) const {
+std::vector<FileSlice> Log::SlicesForTimestamp(TimestampMs target, Offset limit,
+                                               FileSlice* missing) const {
   std::vector<FileSlice> slices;
   for (const auto& segment : segments_) {
     if (segment->base() >= limit) break;
     const bool may_hold = segment->newest().has_value() && segment->newest()->timestamp >= target;
     if (!may_hold || segment->next_offset() <= log_start_) continue;
+    PageProbe probe(segment->files(), kHeadersWanted);
+    PageProbe* asked = missing == nullptr ? nullptr : &probe;
     Offset from = std::max(segment->base(), log_start_);
     if (slices.empty()) {
-      const std::optional<Offset> older = segment->OlderUpTo(target);
+      const std::optional<Offset> older = segment->OlderUpTo(target, asked);
       if (older.has_value()) from = std::max(from, *older + 1);
     }
-    const FileSlice slice = SliceOf(*segment, from, limit);
+    const FileSlice slice = SliceOf(*segment, from, limit, asked);
+    if (probe.missing().size > 0) {
+      *missing = probe.missing();
+      return {};
+    }
     if (slice.size > 0) slices.push_back(slice);
   }
   return slices;
@@ -104,7 +115,7 @@ absl::StatusOr<std::optional<TimestampedOffset>> Log::ScanForTimestamp(
   return std::nullopt;
 }
 
-std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit) const {
+std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit, FileSlice* missing) const {
   // Of the segments that lie below the limit whole, the newest batch of the newest will do; of the
   // one that the limit cuts, what follows its last time index entry below the limit.
   const Segment* newest = nullptr;
@@ -113,8 +124,14 @@ std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit) const {
     if (segment->base() >= limit || segment->next_offset() <= log_start_) continue;
     if (segment->is_empty()) continue;
     if (segment->next_offset() > limit) {
-      const Offset from = segment->NewestBefore(limit).value_or(segment->base());
-      slices.push_back(SliceOf(*segment, from, limit));
+      PageProbe probe(segment->files(), kHeadersWanted);
+      PageProbe* asked = missing == nullptr ? nullptr : &probe;
+      const Offset from = segment->NewestBefore(limit, asked).value_or(segment->base());
+      slices.push_back(SliceOf(*segment, from, limit, asked));
+      if (probe.missing().size > 0) {
+        *missing = probe.missing();
+        return {};
+      }
     } else if (segment->newest().has_value() &&
                (newest == nullptr || segment->newest()->timestamp > newest->newest()->timestamp)) {
       newest = segment.get();
@@ -122,7 +139,13 @@ std::vector<FileSlice> Log::SlicesForMaxTimestamp(Offset limit) const {
   }
   if (newest != nullptr) {
     const Offset last = newest->newest()->offset;
-    slices.insert(slices.begin(), SliceOf(*newest, last, last + 1));
+    PageProbe probe(newest->files(), kHeadersWanted);
+    PageProbe* asked = missing == nullptr ? nullptr : &probe;
+    slices.insert(slices.begin(), SliceOf(*newest, last, last + 1, asked));
+    if (probe.missing().size > 0) {
+      *missing = probe.missing();
+      return {};
+    }
   }
   return slices;
 }

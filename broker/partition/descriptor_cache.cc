@@ -55,6 +55,22 @@ class DescriptorCache::CachedFile final : public File {
     return use.ok() ? use->Size() : use.status();
   }
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
+  // A closed file is not: opening it may wait for the disk.
+  bool IsResident(int64_t position, int64_t length) const override {
+    if (!TryEnter()) return false;
+    const bool is_resident = file_->IsResident(position, length);
+    Leave();
+    return is_resident;
+  }
+  absl::Status Load(int64_t position, int64_t length) const override {
+    const Use use(*this);
+    return use.ok() ? use->Load(position, length) : use.status();
+  }
+  void Release(int64_t position, int64_t length) const override {
+    if (!TryEnter()) return;
+    file_->Release(position, length);
+    Leave();
+  }
   // Whoever needs the number must keep the file open meanwhile: see Pin().
   std::optional<int> descriptor() const override { return std::nullopt; }
   absl::StatusOr<std::shared_ptr<const File>> Pin() const override {

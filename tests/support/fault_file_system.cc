@@ -22,6 +22,7 @@ using storage::PosixError;
 bool MayChange(Operation operation) {
   switch (operation) {
     case Operation::kRead:
+    case Operation::kLoad:
     case Operation::kSize:
     case Operation::kMap:
     case Operation::kList:
@@ -62,6 +63,7 @@ struct FaultFileSystem::State {
 
   mutable std::mutex mutex;
   SimulatedDisk disk;
+  SimulatedCache cache;
   std::vector<Fault> faults;
   std::optional<int64_t> capacity;
   int64_t changes = 0;
@@ -112,6 +114,7 @@ class FaultFile final : public File {
     const std::lock_guard lock(state_->mutex);
     if (absl::Status status = Begin(Operation::kRead); !status.ok()) return status;
     if (position < 0) return PosixError("pread", path_, EINVAL);
+    state_->cache.OnRead(path_, position, static_cast<int64_t>(out.size()));
     return file_->Read(position, out);
   }
 
@@ -166,6 +169,23 @@ class FaultFile final : public File {
     return std::make_unique<FaultRegion>(file_->Map(length));
   }
 
+  bool IsResident(int64_t position, int64_t length) const override {
+    const std::lock_guard lock(state_->mutex);
+    return state_->cache.IsResident(path_, position, length);
+  }
+
+  absl::Status Load(int64_t position, int64_t length) const override {
+    const std::lock_guard lock(state_->mutex);
+    if (absl::Status status = Begin(Operation::kLoad); !status.ok()) return status;
+    state_->cache.Load(path_, position, length);
+    return absl::OkStatus();
+  }
+
+  void Release(int64_t position, int64_t length) const override {
+    const std::lock_guard lock(state_->mutex);
+    state_->cache.Release(path_, position, length);
+  }
+
   std::optional<int> descriptor() const override { return std::nullopt; }
   uint64_t identity() const override { return reinterpret_cast<uintptr_t>(file_.get()); }
 
@@ -210,6 +230,7 @@ absl::Status FaultFile::WriteAt(int64_t position, std::span<const std::byte> byt
     return PosixError("pwrite", path_, ENOSPC);
   }
   file_->Write(position, bytes);
+  state_->cache.OnWrite(path_, position, static_cast<int64_t>(bytes.size()));
   return absl::OkStatus();
 }
 
@@ -320,6 +341,16 @@ void FaultFileSystem::KillProcess() {
 void FaultFileSystem::SyncAll() {
   const std::lock_guard lock(state_->mutex);
   state_->disk.SyncAll();
+}
+
+void FaultFileSystem::Evict(const std::string& path_contains) {
+  const std::lock_guard lock(state_->mutex);
+  state_->cache.Evict(path_contains);
+}
+
+SimulatedCache FaultFileSystem::cache() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->cache;
 }
 
 void FaultFileSystem::FlipBit(const std::string& path, int64_t position, int bit) {

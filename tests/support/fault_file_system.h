@@ -22,12 +22,14 @@
 #include <vector>
 
 #include "storage/file_system.h"
+#include "tests/support/simulated_cache.h"
 
 namespace millrace::test {
 
 enum class Operation {
   kOpen,  // the creation of a file included
   kRead,
+  kLoad,
   kWrite,
   kSync,
   kStartWriteBack,
@@ -85,6 +87,10 @@ class FaultFileSystem final : public storage::FileSystem {
   void KillProcess();
   // Makes everything durable, for a test that starts from there.
   void SyncAll();
+  // Takes the files whose paths contain the text out of the page cache.
+  void Evict(const std::string& path_contains);
+  // What is in memory, and what was loaded and released so far.
+  SimulatedCache cache() const;
   // What a failing medium does. Precondition: the file is that long.
   void FlipBit(const std::string& path, int64_t position, int bit);
 
