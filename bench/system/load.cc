@@ -4,6 +4,7 @@
 //   millrace_load produce --port 9092 --create-topic --partitions 4 --connections 4
 //   millrace_load fetch --port 9092 --partitions 4 --connections 4 --max-bytes 102400
 //       --batch-bytes 102400 --records-per-batch 936
+//   millrace_load paced --port 9092 --create-topic --requests-per-second 2000 --batch-bytes 16384
 #include <cstdio>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "bench/system/fetch_traffic.h"
 #include "bench/system/load_options.h"
 #include "bench/system/load_window.h"
+#include "bench/system/paced_traffic.h"
 #include "bench/system/produce_traffic.h"
 #include "bench/system/topic_setup.h"
 
@@ -36,8 +38,6 @@ void AddCommonOptions(CLI::App& command, LoadOptions& options) {
 }
 
 void AddProduceOptions(CLI::App& command, LoadOptions& options) {
-  command.add_option("--in-flight", options.in_flight, "Requests under way for each connection")
-      ->check(CLI::Range(1, 1'000));
   command.add_option("--record-bytes", options.record_bytes, "Size of a record's value");
   command.add_option("--acks", options.acks)->check(CLI::IsMember({1, -1}));
   command.add_flag("--create-topic", options.create_topic, "Create the topic first");
@@ -65,6 +65,21 @@ void Fetch(const LoadOptions& options) {
   fmt::print("{}\n", ReportLine(report, options, shape));
 }
 
+void Paced(const LoadOptions& options) {
+  if (options.create_topic) CreateTopicAndWait(options);
+  PacedTraffic traffic(options);
+  LoadReport report = RunWindow(traffic, options);
+  LatencyHistogram& pings = traffic.pings();
+  auto microseconds = [](uint64_t ns) { return static_cast<double>(ns) / 1e3; };
+  std::string shape =
+      fmt::format(R"("mode":"paced","batch_bytes":{},"acks":{},"pings":{},"ping_p50_us":{:.1f},)"
+                  R"("ping_p99_us":{:.1f},"ping_p999_us":{:.1f},"ping_max_us":{:.1f})",
+                  traffic.batch_bytes(), options.acks, pings.count(),
+                  microseconds(pings.Quantile(0.5)), microseconds(pings.Quantile(0.99)),
+                  microseconds(pings.Quantile(0.999)), microseconds(pings.max_ns()));
+  fmt::print("{}\n", ReportLine(report, options, shape));
+}
+
 }  // namespace
 }  // namespace millrace::bench
 
@@ -76,6 +91,14 @@ int main(int argc, char** argv) {
   CLI::App* produce = app.add_subcommand("produce", "Send record batches");
   millrace::bench::AddCommonOptions(*produce, options);
   millrace::bench::AddProduceOptions(*produce, options);
+  produce->add_option("--in-flight", options.in_flight, "Requests under way for each connection")
+      ->check(CLI::Range(1, 1'000));
+  CLI::App* paced = app.add_subcommand("paced", "Send record batches at a constant rate");
+  millrace::bench::AddCommonOptions(*paced, options);
+  millrace::bench::AddProduceOptions(*paced, options);
+  paced->add_option("--requests-per-second", options.requests_per_second, "Of all connections")
+      ->required()
+      ->check(CLI::PositiveNumber);
   CLI::App* fetch = app.add_subcommand("fetch", "Read what produce has sent");
   millrace::bench::AddCommonOptions(*fetch, options);
   millrace::bench::AddFetchOptions(*fetch, options);
@@ -83,6 +106,8 @@ int main(int argc, char** argv) {
   if (options.topic.size() > 64) millrace::bench::Die("the topic's name is longer than 64 bytes");
   if (produce->parsed()) {
     millrace::bench::Produce(options);
+  } else if (paced->parsed()) {
+    millrace::bench::Paced(options);
   } else {
     millrace::bench::Fetch(options);
   }

@@ -18,7 +18,8 @@ struct LoadOptions {
   int32_t records_per_batch = 0;  // fetch only
   int32_t max_bytes = 102'400;    // fetch only
   int16_t acks = 1;
-  bool create_topic = false;  // and wait for its leaders; the null broker knows no topics
+  double requests_per_second = 0;  // paced only, of all connections together
+  bool create_topic = false;       // and wait for its leaders; the null broker knows no topics
   double warmup_seconds = 0.3;
   double seconds = 2;
   uint64_t stop_after_bytes = 0;  // ends the window early; 0: only time ends it

@@ -92,7 +92,7 @@ uint64_t NowNs() {
 LoadReport RunWindow(Traffic& traffic, const LoadOptions& options) {
   EventLoop loop(traffic);
   loop.RunUntil(NowNs() + Nanoseconds(options.warmup_seconds), UINT64_MAX);
-  traffic.latencies().Clear();
+  traffic.BeginWindow();
   Snapshot start = TakeSnapshot(traffic, options);
   uint64_t stop_bytes =
       options.stop_after_bytes == 0 ? UINT64_MAX : start.bytes + options.stop_after_bytes;

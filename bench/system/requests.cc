@@ -172,6 +172,13 @@ FetchHead ParseFetchHead(std::span<const uint8_t> answer) {
   return head;
 }
 
+std::vector<uint8_t> BuildApiVersions() {
+  FrameWriter out;
+  out.BeginFrame({.key = 18, .version = 0, .flexible = false}, 0);
+  out.EndFrame();
+  return std::move(out.bytes());
+}
+
 std::vector<uint8_t> BuildCreateTopic(const std::string& topic, int32_t partitions) {
   FrameWriter out;
   out.BeginFrame({.key = 19, .version = 2, .flexible = false}, 0);

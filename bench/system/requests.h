@@ -48,6 +48,9 @@ struct FetchHead {
 // when it is not the answer to such a request.
 FetchHead ParseFetchHead(std::span<const uint8_t> answer);
 
+// ApiVersions 0: the least that a broker can be asked.
+std::vector<uint8_t> BuildApiVersions();
+
 std::vector<uint8_t> BuildCreateTopic(const std::string& topic, int32_t partitions);
 
 }  // namespace millrace::bench

@@ -19,6 +19,9 @@ class Traffic {
   // socket at the start.
   virtual void OnReady(size_t connection) = 0;
 
+  // The warm-up is over: what it took is forgotten.
+  virtual void BeginWindow() { latencies_.Clear(); }
+
   uint64_t answered_requests() const { return answered_requests_; }
   // Batches that were acknowledged, or records that were received.
   uint64_t payload_bytes() const { return payload_bytes_; }
