@@ -130,6 +130,8 @@ struct ReadResult {
   ErrorCode error = ErrorCode::kNone;
   FileSlice slice;
   int64_t first_batch_bytes = 0;  // of the batch that holds `from`, where the slice is not empty
+  // The segment's log, one object as long as the segment exists; set with `slice` and `missing`.
+  std::shared_ptr<const File> log = {};
   // Not empty: the look-up needs these bytes first; nothing else is said. To be loaded on another
   // thread (File::Load), and then read again.
   FileSlice missing;
@@ -295,7 +297,7 @@ class Log {
   // Look-ups (log_read.cc, timestamp_search.cc).
   size_t SegmentOf(Offset offset) const;
   absl::StatusOr<ReadResult> SliceFrom(const Segment& segment, const BatchSpot& spot, int64_t end,
-                       const ReadOptions& options) const;
+                                       const ReadOptions& options) const;
   bool IsResident(const Segment& segment, const FileSlice& slice, PageProbe& probe,
                   const ReadOptions& options) const;
   FileSlice SliceOf(const Segment& segment, Offset from, Offset limit, PageProbe* probe) const;

@@ -14,9 +14,16 @@ namespace {
 using Missing = std::optional<ReadResult>;
 
 // What the probe has found missing, where that is why a look-up failed.
-Missing MissingBy(const std::optional<PageProbe>& probe, const absl::Status& status) {
+Missing MissingBy(const std::optional<PageProbe>& probe, const absl::Status& status,
+                  const Segment& segment) {
   if (!probe.has_value() || !absl::IsUnavailable(status)) return std::nullopt;
-  return ReadResult{.missing = probe->missing()};
+  return ReadResult{.log = segment.files().log, .missing = probe->missing()};
+}
+
+// Opening the file may wait for the disk, too: loading something of it does that elsewhere.
+ReadResult Reopened(const Segment& segment, const BatchSpot& spot) {
+  const auto& log = segment.files().log;
+  return {.log = log, .missing = {.file = log, .position = spot.position, .size = spot.size}};
 }
 
 }  // namespace
@@ -35,12 +42,13 @@ absl::StatusOr<ReadResult> Log::Read(const ReadOptions& options) const {
     if (options.resident_bytes.has_value()) probe.emplace(segment.files(), *options.resident_bytes);
     PageProbe* asked = probe.has_value() ? &*probe : nullptr;
     const auto spot = segment.Locate(options.from, asked);
-    if (auto missing = MissingBy(probe, spot.status())) return *std::move(missing);
+    if (auto missing = MissingBy(probe, spot.status(), segment)) return *std::move(missing);
     if (!spot.ok()) return spot.status();
     if (!spot->has_value()) continue;
     const auto end = segment.PositionOfLimit(limit, asked);
-    if (auto missing = MissingBy(probe, end.status())) return *std::move(missing);
+    if (auto missing = MissingBy(probe, end.status(), segment)) return *std::move(missing);
     if (!end.ok()) return end.status();
+    if (asked != nullptr && !segment.files().log->IsOpen()) return Reopened(segment, **spot);
     auto result = SliceFrom(segment, **spot, *end, options);
     if (result.ok() && asked != nullptr) {
       result->is_resident = IsResident(segment, result->slice, *asked, options);
@@ -50,8 +58,8 @@ absl::StatusOr<ReadResult> Log::Read(const ReadOptions& options) const {
   return ReadResult{};
 }
 
-absl::StatusOr<ReadResult> Log::SliceFrom(const Segment& segment, const BatchSpot& spot, int64_t end,
-                          const ReadOptions& options) const {
+absl::StatusOr<ReadResult> Log::SliceFrom(const Segment& segment, const BatchSpot& spot,
+                                          int64_t end, const ReadOptions& options) const {
   // Part of a batch alone is of no use, and clients take it for a broker that makes no progress.
   if (spot.size > options.max_bytes && !options.at_least_one_batch) return ReadResult{};
   const int64_t wanted = std::max(options.max_bytes, spot.size);
@@ -60,6 +68,7 @@ absl::StatusOr<ReadResult> Log::SliceFrom(const Segment& segment, const BatchSpo
   if (!file.ok()) return file.status();
   return ReadResult{.slice = {.file = *std::move(file), .position = spot.position, .size = size},
                     .first_batch_bytes = spot.size,
+                    .log = segment.files().log,
                     .is_active = &segment == &active()};
 }
 

@@ -91,10 +91,9 @@ bool IsReadable(int descriptor, int64_t position) {
   return count >= 0 || errno != EAGAIN;
 }
 
-// First everything is asked for, then waited for: so the disk sees large reads, and nothing beyond
-// the range is read, which would look resident before it is.
+// The kernel reads ahead by itself, in large pieces of memory: with readahead(2), which takes
+// single pages, all that follows costs several times as much.
 int LoadIntoPageCache(int descriptor, int64_t position, int64_t length) {
-  ::readahead(descriptor, position, static_cast<size_t>(length));
   off_t at = position;
   const off_t end = position + length;
   while (at < end) {

@@ -9,6 +9,10 @@ kinds alternate. A produce's time counts from when it should have been sent, so 
 by all requests that fall into it. A ping (ApiVersions, a thousand a second, on a connection of its
 own) shows how long the shard did not come round: its longest is called the stall.
 
+What a shard's thread has waited for the disk is counted by the kernel, if it is told to (as root:
+sysctl kernel.task_delayacct=1; in steps of 10 ms, the thread being the one that works most). Unlike
+a stall this has nothing in it of what else the machine does.
+
 Prints, for each binary, medians over the windows, the ratio of the producers' p99 with and without
 the reader (median, smallest, largest of the pairs), the reader's rate, and how much of what it read
 was left in the page cache afterwards. Appends every window to build/bench/cold_reader.jsonl.
@@ -40,6 +44,16 @@ def cached_bytes(path: pathlib.Path) -> int:
     with open(path, "rb") as file:
         status = libc.syscall(SYS_CACHESTAT, file.fileno(), span, found, 0)
     return found[0] * os.sysconf("SC_PAGE_SIZE") if status == 0 else 0
+
+
+def disk_wait_s(pid: int) -> float:
+    """How long the thread that has worked most has waited for the disk."""
+    threads = []
+    for path in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        # Behind the name: state, then from the fourth field on numbers.
+        fields = (path / "stat").read_text().rpartition(")")[2].split()
+        threads.append((int(fields[11]) + int(fields[12]), int(fields[39])))
+    return max(threads)[1] / os.sysconf("SC_CLK_TCK")
 
 
 class ColdTopic:
@@ -93,7 +107,7 @@ class ColdReader:
                has_reader: bool) -> report.Window:
         options = self.options
         topic.drop()
-        cached_before = topic.cached_bytes()
+        cached_before, waited_before = topic.cached_bytes(), disk_wait_s(server.pid)
         reader = None
         if has_reader:
             reader = self.start_load(
@@ -111,7 +125,8 @@ class ColdReader:
             read = self.finish(reader, server)
             window |= {"reader_mb_per_s": read["mb_per_s"], "reader_bytes": read["bytes"]}
         window |= {"server": server.name, "reader": has_reader, "cached_before": cached_before,
-                   "cached_after": topic.cached_bytes()}
+                   "cached_after": topic.cached_bytes(),
+                   "disk_wait_ms": (disk_wait_s(server.pid) - waited_before) * 1e3}
         with open(self.work / "cold_reader.jsonl", "a") as results:
             results.write(json.dumps(window) + "\n")
         return window
@@ -151,6 +166,7 @@ class ColdReader:
                 ("ping p99.9, us", *medians("ping_p999_us")),
                 ("longest stall, median of windows, us", *medians("ping_max_us")),
                 ("longest stall of all, us", *worst),
+                ("shard waited for the disk, ms", *medians("disk_wait_ms")),
                 ("broker CPU, s", *medians("server_cpu_s", 2)),
                 ("reader, MB/s", "", f"{rate:.0f}"),
                 ("left in the page cache of what was read", "", f"{left:.2f}")]

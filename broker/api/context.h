@@ -20,6 +20,7 @@
 #include "broker/runtime/client_log.h"
 #include "broker/runtime/codec_pool.h"
 #include "broker/runtime/frame_handler.h"
+#include "broker/runtime/load_pool.h"
 #include "broker/runtime/memory_budget.h"
 #include "broker/runtime/task_group.h"
 #include "broker/service/broker_config_service.h"
@@ -51,6 +52,7 @@ struct Services {
   service::PartitionHost& host;
   DiskPool& disk_pool;
   CodecPool& codec_pool;
+  LoadPool& load_pool;
   ClientLog& client_log;
   ApiOptions options;
 };

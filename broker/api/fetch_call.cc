@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
+#include "broker/api/fetch_loading.h"
 #include "broker/runtime/clock.h"
 #include "broker/runtime/random.h"
 
@@ -90,6 +92,19 @@ void UpdateSession(const wire::FetchRequest& request, core::FetchSession& sessio
   }
 }
 
+// What the connection asks about a slice that it sends from its file.
+class SliceSource final : public PartSource {
+ public:
+  bool IsResident(const void* file, int64_t position, int64_t length) const override {
+    return static_cast<const storage::File*>(file)->IsResident(position, length);
+  }
+  absl::Status Load(const void* file, int64_t position, int64_t length) const override {
+    return static_cast<const storage::File*>(file)->Load(position, length);
+  }
+};
+
+constexpr SliceSource kSliceSource;
+
 // Where records lie in files, their bytes are left for the connection to send.
 void PutRecords(FetchItem& item, wire::Records& records, bool is_inline, wire::Arena& arena,
                 std::vector<FilePart>& files) {
@@ -104,7 +119,9 @@ void PutRecords(FetchItem& item, wire::Records& records, bool is_inline, wire::A
                      .descriptor = *descriptor,
                      .offset = slice.position,
                      .size = size,
-                     .keep_open = std::move(slice.file)});
+                     .keep_open = std::move(slice.file),
+                     .source = &kSliceSource,
+                     .resident_end = slice.position + std::min(slice.size, kLoadedBytesMax)});
     return;
   }
   auto* bytes = static_cast<std::byte*>(arena.Allocate(size, 1));

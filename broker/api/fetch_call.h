@@ -21,6 +21,7 @@ struct FetchItem {
   partition::FetchRequest request;
   partition::FetchOutcome outcome;
   std::shared_ptr<partition::Partition> partition;  // null: outcome.error says why
+  bool is_unreadable = false;                       // the disk has failed to read what it needs
   // What is answered in place of what was read, to clients that know message sets only.
   std::vector<std::byte> message_set;
   bool is_passed_over = false;  // nothing came of it, and `request` reads on behind it

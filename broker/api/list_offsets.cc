@@ -38,6 +38,28 @@ void SetOffset(const partition::Partition& partition, Offset offset, Result& res
   result.leader_epoch = partition.leader_epoch();
 }
 
+// So often is loaded what a look-up lacks; then it waits for the disk.
+constexpr int kLoadsMax = 16;
+
+using Slices = absl::StatusOr<std::vector<storage::FileSlice>>;
+
+// Which bytes to look through for a time, or for the largest one. The indexes that say it may be
+// cold.
+awaitable<Slices> SlicesToSearch(partition::Partition& partition, int64_t timestamp, Offset limit) {
+  for (int loads = 0;; ++loads) {
+    storage::FileSlice missing;
+    storage::FileSlice* asked = loads < kLoadsMax ? &missing : nullptr;
+    std::vector<storage::FileSlice> slices =
+        timestamp == wire::kMaxTimestamp
+            ? partition.log().SlicesForMaxTimestamp(limit, asked)
+            : partition.log().SlicesForTimestamp(TimestampMs(timestamp), limit, asked);
+    if (missing.size == 0) co_return slices;
+    absl::Status loaded = co_await partition.Load(std::move(missing),
+                                                  partition::Partition::Loaded::kIndex, &partition);
+    if (!loaded.ok()) co_return loaded;
+  }
+}
+
 // Looks through the files on the codec pool: they may be cold, and batches are decompressed.
 awaitable<void> FindByTime(const Services& services,
                            std::shared_ptr<partition::Partition> partition, int64_t timestamp,
@@ -45,9 +67,12 @@ awaitable<void> FindByTime(const Services& services,
   using Found = absl::StatusOr<std::optional<storage::TimestampedOffset>>;
   bool wants_max = timestamp == wire::kMaxTimestamp;
   Offset limit = partition->high_watermark();
-  std::vector<storage::FileSlice> slices =
-      wants_max ? partition->log().SlicesForMaxTimestamp(limit)
-                : partition->log().SlicesForTimestamp(TimestampMs(timestamp), limit);
+  Slices to_search = co_await SlicesToSearch(*partition, timestamp, limit);
+  if (!to_search.ok()) {
+    result.error_code = ErrorCode::kKafkaStorageError;
+    co_return;
+  }
+  const std::vector<storage::FileSlice>& slices = *to_search;
   Found found = std::nullopt;
   co_await services.codec_pool.Run(0, [&] {
     const size_t bytes_max = services.codec_pool.bytes_max();

@@ -31,6 +31,8 @@ namespace {
 
 constexpr const char* kMetadataDirectory = "__millrace_metadata-0";
 constexpr int64_t kDrainMsMax = 2000;
+// So many pieces are on their way from the disk at once.
+constexpr size_t kLoadThreads = 4;
 
 api::ApiOptions MakeApiOptions(const core::Properties& properties, std::string log_directory) {
   return {.auto_create_topics = properties.Bool("auto.create.topics.enable"),
@@ -57,7 +59,7 @@ struct Broker::Parts {
         shards(config.shards),
         budget(config.limits.memory_bytes, config.limits.shared_memory_bytes),
         client_log(shards[0]),
-        files(storage::PosixFileSystem(), config.limits.files),
+        files(*config.file_system, config.limits.files),
         table(shards) {
     for (size_t i = 0; i < shards.size(); ++i) {
       memories.push_back(std::make_unique<ShardMemory>(budget));
@@ -86,7 +88,9 @@ struct Broker::Parts {
   partition::PartitionTable table;
   std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
-  // Threads of their own, so that no sync waits behind (de)compression.
+  // Threads of their own, so that no sync waits behind a read,
+  std::unique_ptr<LoadPool> load_pool = std::make_unique<LoadPool>(kLoadThreads);
+  // or behind (de)compression.
   std::unique_ptr<CodecPool> codec_pool;
   std::unique_ptr<metadata::LocalStore> store;
   std::unique_ptr<service::ClusterView> view;
@@ -104,7 +108,7 @@ struct Broker::Parts {
 };
 
 absl::Status Broker::Parts::Listen() {
-  net::ListenerResources resources{.log = &client_log};
+  net::ListenerResources resources{.log = &client_log, .loads = load_pool.get()};
   for (auto& memory : memories) resources.memories.push_back(memory.get());
   listener =
       std::make_unique<net::Listener>(shards, config.limits.connection, std::move(resources));
@@ -125,6 +129,7 @@ awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
   if (path != "/metrics") co_return net::HttpAnswer{.status = 404, .body = "see /metrics\n"};
   MetricsReport report;
   report.metrics = co_await listener->CollectMetrics();
+  report.loads = load_pool->counts();
   report.memory_used_bytes = budget.used();
   report.memory_limit_bytes = budget.limit();
   report.log_lines_left_out = client_log.left_out();
@@ -160,7 +165,7 @@ awaitable<int64_t> Broker::Parts::LogBytesOn(size_t shard_index, int64_t& partit
 }
 
 absl::Status Broker::Parts::Open() {
-  storage::FileSystem& fs = storage::PosixFileSystem();
+  storage::FileSystem& fs = *config.file_system;
   auto opened = storage::DataDirectory::Open(fs, config.data_directory, MakeDirectoryOptions(self));
   if (!opened.ok()) return opened.status();
   data_directory = *std::move(opened);
@@ -202,7 +207,7 @@ void Broker::Parts::BuildServices() {
   disk_watch = std::make_unique<service::DiskWatch>(WatchedDisk());
   view = std::make_unique<service::ClusterView>(shards, FirstImage());
   host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
-      first, *disk_pool, *codec_pool, table, files, *data_directory, disk_watch->gate(),
+      first, *disk_pool, *codec_pool, *load_pool, table, files, *data_directory, disk_watch->gate(),
       config.properties, self});
   topics = std::make_unique<service::TopicService>(
       service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
@@ -215,7 +220,7 @@ void Broker::Parts::BuildServices() {
       service::Cleaner::Environment{first, table, *view, budget, config.properties});
   services = std::make_unique<api::Services>(api::Services{
       *view, table, *topics, *broker_configs, *groups, *producer_ids, *host, *disk_pool,
-      *codec_pool, client_log,
+      *codec_pool, *load_pool, client_log,
       MakeApiOptions(config.properties,
                      std::filesystem::absolute(config.data_directory).lexically_normal())});
   for (size_t i = 0; i < shards.size(); ++i) {
@@ -292,6 +297,7 @@ absl::Status Broker::Stop() {
   absl::Status closed = RunAndWait(parts_->shards[0], parts_->Close());
   // They finish what was submitted, while the shards still run.
   parts_->cleaner.reset();
+  parts_->load_pool.reset();
   parts_->codec_pool.reset();
   parts_->disk_pool.reset();
   parts_->shards.Stop();

@@ -15,6 +15,7 @@
 #include "broker/app/limits.h"
 #include "broker/app/properties_file.h"
 #include "broker/core/properties.h"
+#include "storage/file_system.h"
 
 namespace millrace {
 
@@ -27,6 +28,7 @@ struct Endpoint {
 struct BrokerConfig {
   core::Properties properties{core::PropertyScope::kBroker};
   std::string data_directory;
+  storage::FileSystem* file_system = &storage::PosixFileSystem();
   Endpoint listen;
   Endpoint advertised;              // port 0: the one that is listened on
   std::optional<Endpoint> metrics;  // metrics.listener

@@ -14,6 +14,7 @@ absl::StatusOr<std::unique_ptr<Broker>> EmbeddedBroker::Start(
   values.emplace_back("num.shards", fmt::format("{}", options.shards));
   absl::StatusOr<BrokerConfig> config = MakeConfig(values, 1);
   if (!config.ok()) return config.status();
+  if (options.file_system != nullptr) config->file_system = options.file_system;
   return Broker::Start(*std::move(config));
 }
 

@@ -17,6 +17,8 @@ struct EmbeddedBrokerOptions {
   size_t shards = 1;
   std::vector<NameAndValue> properties;
   uint16_t port = 0;  // 0: a free one
+  // Of the data directory; null: the kernel's. Outlives the broker.
+  storage::FileSystem* file_system = nullptr;
 };
 
 class EmbeddedBroker {

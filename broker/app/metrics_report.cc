@@ -185,12 +185,29 @@ void AddDisk(const MetricsReport& report, Families& families) {
                    static_cast<double>(report.disk_refusals));
 }
 
+void AddLoads(const LoadCounts& loads, Families& families) {
+  families.Counter("millrace_cold_fetches_total",
+                   "Fetches that waited for records which were not in the page cache.",
+                   static_cast<double>(loads.fetches));
+  families.Counter("millrace_cold_fetch_wait_seconds_total", "How long they waited, all together.",
+                   static_cast<double>(loads.wait_ns) / kNsInSecond);
+  families.Counter("millrace_cold_loaded_bytes_total",
+                   "Bytes that were asked of the disk for fetches, and ahead of them.",
+                   static_cast<double>(loads.bytes));
+  families.Counter("millrace_cold_released_bytes_total",
+                   "Bytes of them that left the page cache behind the readers.",
+                   static_cast<double>(loads.released));
+  families.Counter("millrace_cold_load_errors_total", "Loads that the disk has failed.",
+                   static_cast<double>(loads.errors));
+}
+
 }  // namespace
 
 std::string FormatMetrics(const MetricsReport& report) {
   Families families;
   AddApis(report.metrics, families);
   AddConnections(report.metrics, families);
+  AddLoads(report.loads, families);
   families.Gauge("millrace_memory_used_bytes",
                  "What requests and answers in flight take of memory.budget.bytes.",
                  static_cast<double>(report.memory_used_bytes));

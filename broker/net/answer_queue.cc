@@ -24,6 +24,15 @@ void Push(boost::circular_buffer<T>& queue, T element) {
 // One sendfile call holds up the shard no longer than this many bytes take.
 constexpr size_t kSendFileBytesMax = 1 << 20;
 
+// How much of a part one call sends, or one load brings.
+size_t PieceOf(const FilePart& part) { return std::min(part.size, kSendFileBytesMax); }
+
+bool IsCold(const FilePart& part, size_t bytes) {
+  if (part.source == nullptr) return false;
+  if (part.offset + static_cast<int64_t>(bytes) <= part.resident_end) return false;
+  return !part.source->IsResident(part.keep_open.get(), part.offset, static_cast<int64_t>(bytes));
+}
+
 }  // namespace
 
 uint64_t AnswerQueue::Open(Origin origin) {
@@ -41,6 +50,7 @@ void AnswerQueue::AddFiles(size_t base, std::span<FilePart> files) {
   for (FilePart& part : files) {
     file_bytes_ += part.size;
     part.position += base;
+    if (is_behind_) part.resident_end = 0;
     Push(files_, std::move(part));
   }
 }
@@ -84,7 +94,10 @@ void AnswerQueue::MoveReadySlots() {
     out_.Append(slot.bytes.bytes());
     behind_bytes_ -= slot.bytes.size();
     behind_memory_ -= slot.bytes.capacity();
-    for (const FilePart& part : slot.files) behind_bytes_ -= part.size;
+    for (FilePart& part : slot.files) {
+      behind_bytes_ -= part.size;
+      part.resident_end = 0;  // it has waited for the answers before it
+    }
     AddFiles(base, slot.files);
     slots_.pop_front();
     ++first_;
@@ -128,14 +141,34 @@ AnswerQueue::SendResult AnswerQueue::Send(int socket) {
       result = SendBytes(socket, end, !files_.empty());
     }
     if (result != SendResult::kDone) {
-      DropSent();
+      OnHeldUp();
       return result;
     }
   }
+  is_behind_ = false;
   out_.Clear();
   sent_ = 0;
   if (out_.capacity() > kKeptBytesMax) out_ = wire::ByteBuffer();
   return SendResult::kDone;
+}
+
+// A peer may take its time: until then, pages may leave the memory.
+void AnswerQueue::OnHeldUp() {
+  DropSent();
+  is_behind_ = true;
+  for (FilePart& part : files_) part.resident_end = 0;
+}
+
+FilePart AnswerQueue::Cold() const {
+  FilePart part = files_.front();
+  part.size = PieceOf(part);
+  return part;
+}
+
+void AnswerQueue::OnLoaded() {
+  if (files_.empty()) return;
+  FilePart& part = files_.front();
+  part.resident_end = part.offset + static_cast<int64_t>(PieceOf(part));
 }
 
 // A peer that reads steadily may never have everything: what it has got must not stay.
@@ -160,8 +193,9 @@ AnswerQueue::SendResult AnswerQueue::SendBytes(int socket, size_t end, bool more
 AnswerQueue::SendResult AnswerQueue::SendFilePart(int socket, FilePart& part) {
   while (part.size > 0) {
     off_t offset = part.offset;
-    ssize_t count =
-        ::sendfile(socket, part.descriptor, &offset, std::min(part.size, kSendFileBytesMax));
+    size_t piece = PieceOf(part);
+    if (IsCold(part, piece)) return SendResult::kCold;
+    ssize_t count = ::sendfile(socket, part.descriptor, &offset, piece);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return errno == EAGAIN ? SendResult::kBlocked : SendResult::kFailed;
     if (count == 0) return SendResult::kFailed;

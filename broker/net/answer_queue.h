@@ -55,10 +55,15 @@ class AnswerQueue {
   // Tells who waits that the answer goes nowhere, and forgets everything.
   void Close();
 
-  enum class SendResult { kDone, kBlocked, kFailed };
+  enum class SendResult { kDone, kBlocked, kCold, kFailed };
   // Sends what is ready, without waiting. kFailed: the peer is gone, or a file is shorter than
-  // announced; the connection must be closed, for the length of the answer is already out.
+  // announced; the connection must be closed, for the length of the answer is already out. kCold:
+  // what comes next is not in the page cache; Cold() has to be loaded first.
   SendResult Send(int socket);
+  // Precondition: Send() has returned kCold. The part, cut to what should be loaded of it.
+  FilePart Cold() const;
+  // It was loaded, and is sent next without being asked about again.
+  void OnLoaded();
 
  private:
   struct Slot {
@@ -72,6 +77,7 @@ class AnswerQueue {
   Slot& SlotOf(uint64_t sequence) { return slots_[static_cast<size_t>(sequence - first_)]; }
   void AddFiles(size_t base, std::span<FilePart> files);
   void MoveReadySlots();
+  void OnHeldUp();
   void DropSent();
   SendResult SendBytes(int socket, size_t end, bool more);
   SendResult SendFilePart(int socket, FilePart& part);
@@ -84,6 +90,7 @@ class AnswerQueue {
   size_t sent_ = 0;                         // bytes of out_ that are sent
   boost::circular_buffer<FilePart> files_;  // positions are in out_
   size_t file_bytes_ = 0;
+  bool is_behind_ = false;    // more is ready than was sent: what is known of parts grows old
   size_t behind_bytes_ = 0;   // of answers that are ready, behind one that is not
   size_t behind_memory_ = 0;  // which their buffers take
 };

@@ -297,7 +297,7 @@ void Connection::Abort(const Fault& fault) {
 
 void Connection::Send() {
   if (closed_) return;
-  if (waits_to_write_) return ChargeAnswers();
+  if (waits_to_write_ || is_loading_) return ChargeAnswers();
   size_t unsent = answers_.unsent_bytes();
   switch (answers_.Send(socket_.native_handle())) {
     case AnswerQueue::SendResult::kDone:
@@ -306,21 +306,59 @@ void Connection::Send() {
       break;
     case AnswerQueue::SendResult::kFailed:
       return Close(CloseReason::kPeer);
+    case AnswerQueue::SendResult::kCold:
+      is_sending_ = false;
+      LoadCold();
+      break;
     case AnswerQueue::SendResult::kBlocked:
-      if (!is_sending_) {
-        sending_.Start(SteadyNow());
-      } else {
-        sending_.OnBytes(SteadyNow(), unsent - answers_.unsent_bytes());
-      }
-      is_sending_ = true;
-      waits_to_write_ = true;
-      socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](IoError) {
-        self->waits_to_write_ = false;
-        self->Send();
-      });
+      WaitForSocket(unsent - answers_.unsent_bytes());
   }
   ChargeAnswers();
   progress_.Notify();
+}
+
+void Connection::WaitForSocket(size_t sent_bytes) {
+  if (!is_sending_) {
+    sending_.Start(SteadyNow());
+  } else {
+    sending_.OnBytes(SteadyNow(), sent_bytes);
+  }
+  is_sending_ = true;
+  waits_to_write_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](IoError) {
+    self->waits_to_write_ = false;
+    self->Send();
+  });
+}
+
+// An answer that has begun cannot become an error any more.
+void Connection::LoadCold() {
+  is_loading_ = true;
+  FilePart part = answers_.Cold();
+  auto load = [part] {
+    return part.source->Load(part.keep_open.get(), part.offset, static_cast<int64_t>(part.size));
+  };
+  environment_.loads.Submit(environment_.shard, &peer_, std::move(load),
+                            [self = shared_from_this()](const absl::Status& status) {
+                              self->is_loading_ = false;
+                              if (self->closed_) return;
+                              self->OnLoaded(status);
+                            });
+}
+
+void Connection::OnLoaded(const absl::Status& status) {
+  if (status.ok()) {
+    answers_.OnLoaded();
+    return Send();
+  }
+  environment_.loads.Count({.errors = 1});
+  if (environment_.log.Allows(ClientLog::Kind::kClosed)) {
+    environment_.log.Warn(
+        fmt::format("{}: the rest of an answer cannot be read from the disk: {}; "
+                    "the connection is closed",
+                    peer_.address, status.ToString()));
+  }
+  Close(CloseReason::kPeer);
 }
 
 void Connection::ChargeAnswers() {

@@ -21,6 +21,7 @@
 #include "broker/net/receive_buffer.h"
 #include "broker/runtime/client_log.h"
 #include "broker/runtime/frame_handler.h"
+#include "broker/runtime/load_pool.h"
 #include "broker/runtime/metrics.h"
 #include "broker/runtime/task_group.h"
 #include "broker/runtime/timers.h"
@@ -46,6 +47,7 @@ class Connection final : public AnswerSink,
     MemoryRelief& relief;
     Metrics& metrics;
     ClientLog& log;
+    LoadPool& loads;
     FrameHandler& handler;
     const ConnectionLimits& limits;
   };
@@ -96,6 +98,9 @@ class Connection final : public AnswerSink,
   bool PeerHasLeft();
   void WatchFrame();
   void Send();
+  void WaitForSocket(size_t sent_bytes);
+  void LoadCold();
+  void OnLoaded(const absl::Status& status);
   void ChargeAnswers();
   void AfterAnswer();
 
@@ -126,6 +131,7 @@ class Connection final : public AnswerSink,
   bool waits_to_read_ = false;
   bool waits_to_write_ = false;  // the socket is full
   bool is_sending_ = false;      // and was when it was last tried
+  bool is_loading_ = false;      // what is sent next comes from the disk
   bool drained_socket_ = false;  // the last receive took all there was
   bool draining_ = false;
   bool closed_ = false;

@@ -37,6 +37,7 @@ struct ListenOptions {
 struct ListenerResources {
   std::vector<ShardMemory*> memories;
   ClientLog* log = nullptr;
+  LoadPool* loads = nullptr;
 };
 
 // The connections of one shard and what they share.

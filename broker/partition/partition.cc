@@ -266,7 +266,7 @@ void Partition::CheckDivergence(const FetchRequest& request, FetchOutcome& outco
   }
 }
 
-FetchOutcome Partition::Fetch(const FetchRequest& request) const {
+FetchOutcome Partition::Fetch(const FetchRequest& request) {
   FetchOutcome outcome{.error = failure_,
                        .high_watermark = replica_.high_watermark(),
                        .log_start_offset = log_->log_start_offset()};
@@ -278,16 +278,21 @@ FetchOutcome Partition::Fetch(const FetchRequest& request) const {
   auto read = log_->Read({.from = request.from,
                           .limit = outcome.high_watermark,
                           .max_bytes = request.max_bytes,
-                          .at_least_one_batch = request.at_least_one_batch});
+                          .at_least_one_batch = request.at_least_one_batch,
+                          .resident_bytes = request.resident_bytes});
   if (!read.ok()) {
     spdlog::error("{}-{}: read at {} failed: {}", name_.topic, name_.index.value(),
                   request.from.value(), read.status().ToString());
     outcome.error = ErrorCode::kKafkaStorageError;
     return outcome;
   }
+  if (!cold_readers_.empty()) FollowReader(*read);
   outcome.error = read->error;
   outcome.slice = std::move(read->slice);
   outcome.first_batch_bytes = read->first_batch_bytes;
+  outcome.log = std::move(read->log);
+  outcome.missing = std::move(read->missing);
+  outcome.is_resident = read->is_resident;
   return outcome;
 }
 

@@ -21,11 +21,13 @@
 
 #include "broker/core/offset_waiters.h"
 #include "broker/core/replica_state.h"
+#include "broker/partition/cold_readers.h"
 #include "broker/partition/deferred_jobs.h"
 #include "broker/partition/disk_gate.h"
 #include "broker/partition/flusher.h"
 #include "broker/runtime/codec_pool.h"
 #include "broker/runtime/disk_pool.h"
+#include "broker/runtime/load_pool.h"
 #include "broker/runtime/task_group.h"
 #include "proto/error_code.h"
 #include "proto/record/recompress.h"
@@ -44,6 +46,7 @@ struct Environment {
   Shard& shard;
   DiskPool& disk_pool;
   CodecPool& codec_pool;
+  LoadPool& load_pool;
   // Called on the partition's shard when its log directory has failed.
   std::function<void()> on_disk_failure;
   DiskGate* disk = nullptr;   // null: not watched
@@ -82,6 +85,9 @@ struct FetchRequest {
   std::optional<LeaderEpoch> current_leader_epoch;
   // Of the last record that a follower has; none: not a follower, or it has none.
   std::optional<LeaderEpoch> last_fetched_epoch;
+  // Set: the disk is not waited for; the outcome says what is not in the page cache
+  // (storage::ReadOptions).
+  std::optional<int64_t> resident_bytes;
 };
 
 struct FetchOutcome {
@@ -89,7 +95,12 @@ struct FetchOutcome {
   Offset high_watermark;
   Offset log_start_offset;
   storage::FileSlice slice;
-  int64_t first_batch_bytes = 0;  // where the slice is not empty
+  int64_t first_batch_bytes = 0;                  // where the slice is not empty
+  std::shared_ptr<const storage::File> log = {};  // where the slice is from, as storage::ReadResult
+  // Not empty: nothing was found yet, for these bytes must be loaded before: of an index, or of
+  // `log`.
+  storage::FileSlice missing;
+  bool is_resident = true;  // whether the slice is in the page cache, where that was asked for
   // Set instead of records where the follower's log has parted from this one: until where they may
   // still be the same.
   std::optional<storage::Log::EpochEnd> diverging_epoch;
@@ -110,7 +121,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Park(core::OffsetWaiter& waiter, Offset wanted) { waiters_.Park(waiter, wanted); }
   void Unpark(core::OffsetWaiter& waiter) { waiters_.Unpark(waiter); }
 
-  FetchOutcome Fetch(const FetchRequest& request) const;
+  FetchOutcome Fetch(const FetchRequest& request);
+  // Brings what a read has found missing into the page cache. Records may be released again when
+  // their readers have passed them, indexes stay. An error is that of the medium: it is logged and
+  // counted, and takes nothing offline.
+  enum class Loaded { kRecords, kIndex };
+  awaitable<absl::Status> Load(storage::FileSlice slice, Loaded what, LoadPool::Owner owner);
   // kNone, or why nothing can be done here any more.
   ErrorCode failure() const { return failure_; }
   ErrorCode CheckLeaderEpoch(std::optional<LeaderEpoch> current) const;
@@ -156,6 +172,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
  private:
   void CheckDivergence(const FetchRequest& request, FetchOutcome& outcome) const;
+  // Cold reads (partition_load.cc).
+  void FollowReader(const storage::ReadResult& read);
+  void ReadAhead(storage::FileSlice range);
+  awaitable<void> SurveyBefore(storage::FileSlice slice, LoadPool::Owner owner);
   // The batch needs no opening, or has been opened.
   std::optional<AppendOutcome> TryAppendOpened(std::span<std::byte> batch,
                                                const AppendRequest& request);
@@ -182,6 +202,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   core::OffsetWaiters waiters_;
   PartitionOptions options_;
   Flusher flusher_;
+  ColdReaders cold_readers_;
   CallTimer flush_timer_;  // armed while a record waits for flush_ms to pass
   CallTimer retry_timer_;  // armed while a sync waits for room on the disk
   DeferredJobs deletions_;

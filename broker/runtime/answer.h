@@ -15,9 +15,22 @@
 #include <string_view>
 #include <utility>
 
+#include <absl/status/status.h>
+
 #include "proto/wire/buffer.h"
 
 namespace millrace {
+
+// Asks the files that parts of answers lie in whether sending them would wait for the disk. One for
+// all of them: `file` is what FilePart::keep_open points to.
+class PartSource {
+ public:
+  virtual ~PartSource() = default;
+  // As storage::File.
+  virtual bool IsResident(const void* file, int64_t position, int64_t length) const = 0;
+  // On a thread of the load pool.
+  virtual absl::Status Load(const void* file, int64_t position, int64_t length) const = 0;
+};
 
 // Bytes of a file that belong into an answer before the byte at `position` of the buffer, counted
 // from where the buffer ended when the slot's answer began.
@@ -27,6 +40,10 @@ struct FilePart {
   int64_t offset;
   size_t size;
   std::shared_ptr<const void> keep_open;
+  // Null: it is sent unasked. Lives for ever.
+  const PartSource* source = nullptr;
+  // Up to where the file was in the page cache a moment ago.
+  int64_t resident_end = 0;
 };
 
 // Why a connection is closed after a fault of its client.

@@ -198,6 +198,7 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
       shard,
       environment_.disk_pool,
       environment_.codec_pool,
+      environment_.load_pool,
       [this] { environment_.shard.Post([this] { OnDiskFailure(); }); },
       &environment_.disk,
       IsInternalTopic(name.topic)};

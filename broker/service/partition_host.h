@@ -18,6 +18,7 @@
 #include "broker/partition/partition_table.h"
 #include "broker/runtime/codec_pool.h"
 #include "broker/runtime/disk_pool.h"
+#include "broker/runtime/load_pool.h"
 #include "broker/runtime/task_group.h"
 #include "broker/service/topic_settings.h"
 #include "storage/data_directory.h"
@@ -31,6 +32,7 @@ class PartitionHost {
     Shard& shard;
     DiskPool& disk_pool;
     CodecPool& codec_pool;
+    LoadPool& load_pool;
     partition::PartitionTable& table;
     storage::FileSystem& file_system;
     storage::DataDirectory& data_directory;

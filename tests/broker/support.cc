@@ -6,10 +6,12 @@
 
 namespace millrace::test {
 
-TestBroker::TestBroker(size_t shards, std::vector<NameAndValue> properties)
+TestBroker::TestBroker(size_t shards, std::vector<NameAndValue> properties,
+                       storage::FileSystem* file_system)
     : options_{.data_directory = directory_.path(),
                .shards = shards,
-               .properties = std::move(properties)} {
+               .properties = std::move(properties),
+               .file_system = file_system} {
   Start();
 }
 

@@ -20,7 +20,8 @@ constexpr int16_t kFetchVersion = 12;
 
 class TestBroker {
  public:
-  explicit TestBroker(size_t shards, std::vector<NameAndValue> properties = {});
+  explicit TestBroker(size_t shards, std::vector<NameAndValue> properties = {},
+                      storage::FileSystem* file_system = nullptr);
 
   TestClient Connect(int receive_buffer_bytes = 0) const {
     return TestClient(broker_->port(), receive_buffer_bytes);

@@ -251,5 +251,93 @@ TEST_CASE("answer queue: who waits is told of short memory and of the end, until
   CHECK(queue.memory_bytes() == 0);
 }
 
+// A file of which the test says what is in the page cache.
+class ScriptedSource final : public PartSource {
+ public:
+  bool IsResident(const void*, int64_t position, int64_t length) const override {
+    ++asked;
+    return position + length <= resident_end;
+  }
+  absl::Status Load(const void*, int64_t, int64_t) const override { return absl::OkStatus(); }
+
+  int64_t resident_end = 0;
+  mutable int asked = 0;
+};
+
+FilePart ColdPart(const std::shared_ptr<std::FILE>& file, const ScriptedSource& source,
+                  size_t size) {
+  FilePart part = Part(file, 1, 0, size);
+  part.source = &source;
+  return part;
+}
+
+TEST_CASE("answer queue: what was looked at for its answer is sent unasked") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  ScriptedSource source;
+  auto file = FileOf("abc");
+  FilePart part = ColdPart(file, source, 3);
+  part.resident_end = 3;
+  Fill(queue, queue.Open({}), "<>", {part});
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "<abc>");
+  CHECK(source.asked == 0);
+}
+
+TEST_CASE("answer queue: a part that is not in memory stops the sending until it is loaded") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  ScriptedSource source;
+  const std::string content(3 << 20, 'x');
+  auto file = FileOf(content);
+  Fill(queue, queue.Open({}), "<>", {ColdPart(file, source, content.size())});
+  std::string received;
+  int loads = 0;
+  for (;;) {
+    Result result = queue.Send(sockets.writer());
+    received += sockets.Read();
+    if (result == Result::kDone) break;
+    REQUIRE(result != Result::kFailed);
+    if (result == Result::kBlocked) continue;
+    FilePart cold = queue.Cold();
+    CHECK(cold.size <= size_t{1} << 20);
+    source.resident_end = cold.offset + static_cast<int64_t>(cold.size);
+    queue.OnLoaded();
+    ++loads;
+  }
+  CHECK(loads >= 3);
+  CHECK(received + sockets.Read() == "<" + content + ">");
+}
+
+TEST_CASE(
+    "answer queue: what waits for a slow reader, or for an answer before it, is asked again") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  ScriptedSource source;
+  source.resident_end = 3;
+  auto file = FileOf("abc");
+  FilePart part = ColdPart(file, source, 3);
+  part.resident_end = 3;
+  uint64_t first = queue.Open({}), second = queue.Open({});
+  Fill(queue, second, "<>", {part});
+  Fill(queue, first, "-");
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "-<abc>");
+  CHECK(source.asked == 1);
+}
+
+TEST_CASE("answer queue: what is loaded is sent once unasked, even if it has left the memory") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  ScriptedSource source;
+  auto file = FileOf("abc");
+  Fill(queue, queue.Open({}), "<>", {ColdPart(file, source, 3)});
+  CHECK(queue.Send(sockets.writer()) == Result::kCold);
+  CHECK(sockets.Read() == "<");
+  queue.OnLoaded();
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(sockets.Read() == "abc>");
+}
+
 }  // namespace
 }  // namespace millrace::net

@@ -25,7 +25,7 @@ class Hosted {
     shards_.Start();
     auto log = storage::Log::Open(storage::PosixFileSystem(), directory_.path(), options, {}, kNow);
     REQUIRE(log.ok());
-    Environment environment{shards_[0], *pool_, *codec_pool_, [] {}};
+    Environment environment{shards_[0], *pool_, *codec_pool_, *load_pool_, [] {}};
     partition_ = std::make_shared<Partition>(
         environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
   }
@@ -33,6 +33,7 @@ class Hosted {
     absl::Status closed = RunAndWait(shards_[0], partition_->Close(true));
     CHECK(closed.ok());
     partition_.reset();
+    load_pool_.reset();
     codec_pool_.reset();
     pool_.reset();
     shards_.Stop();
@@ -88,6 +89,7 @@ class Hosted {
   std::unique_ptr<DiskPool> pool_ = std::make_unique<DiskPool>(1);
   MemoryBudget budget_{SIZE_MAX};
   std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
+  std::unique_ptr<LoadPool> load_pool_ = std::make_unique<LoadPool>(1);
   std::shared_ptr<Partition> partition_;
 };
 

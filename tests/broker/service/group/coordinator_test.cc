@@ -77,7 +77,7 @@ class CoordinatorRig {
 
  private:
   awaitable<void> Open(std::unique_ptr<storage::Log> log) {
-    partition::Environment environment{shards_[0], *disk_pool_, *codec_pool_, [] {}};
+    partition::Environment environment{shards_[0], *disk_pool_, *codec_pool_, load_pool_, [] {}};
     partition::PartitionName name{"__consumer_offsets", TopicId{}, PartitionIndex(0)};
     partition_ =
         std::make_shared<partition::Partition>(environment, std::move(name), std::move(log));
@@ -98,6 +98,7 @@ class CoordinatorRig {
   std::unique_ptr<DiskPool> disk_pool_;
   MemoryBudget budget_{SIZE_MAX};
   std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
+  LoadPool load_pool_{1};
   std::shared_ptr<partition::Partition> partition_;
   std::shared_ptr<Coordinator> coordinator_;
 };
