@@ -7,6 +7,7 @@
 #include "proto/internal/metadata.pb.h"
 #include "proto/topic_id_text.h"
 #include "proto/types.h"
+#include "storage/metadata_names.h"
 #include "tools/dump_text.h"
 
 namespace millrace::tools {
@@ -189,8 +190,8 @@ std::optional<json::object> DecodeSnapshot(std::string_view bytes) {
 }  // namespace
 
 RecordSchema SchemaOf(std::string_view directory_name, std::string_view file_name) {
-  if (file_name == kMetadataSnapshotName) return RecordSchema::kMetadataSnapshot;
-  if (directory_name == kMetadataDirectoryName) return RecordSchema::kMetadataLog;
+  if (file_name == storage::kMetadataSnapshot) return RecordSchema::kMetadataSnapshot;
+  if (directory_name == storage::kMetadataDirectory) return RecordSchema::kMetadataLog;
   if (directory_name.starts_with("__consumer_offsets-")) return RecordSchema::kGroups;
   return RecordSchema::kNone;
 }

@@ -9,10 +9,6 @@
 
 namespace millrace::tools {
 
-// Where the metadata store keeps its log, and the file in it that is one batch.
-inline constexpr std::string_view kMetadataDirectoryName = "__millrace_metadata-0";
-inline constexpr std::string_view kMetadataSnapshotName = "metadata.snapshot";
-
 enum class RecordSchema { kNone, kGroups, kMetadataLog, kMetadataSnapshot };
 
 // By the name of the partition's directory and of the file in it.

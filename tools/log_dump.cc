@@ -10,6 +10,7 @@
 
 #include "storage/directory_listing.h"
 #include "storage/file_system.h"
+#include "storage/metadata_names.h"
 #include "storage/segment_files.h"
 #include "tools/dump_files.h"
 #include "tools/dump_internal.h"
@@ -20,7 +21,7 @@ namespace millrace::tools {
 namespace {
 
 bool HoldsBatches(std::string_view name) {
-  if (name == kMetadataSnapshotName) return true;
+  if (name == storage::kMetadataSnapshot) return true;
   const auto segment = storage::ParseSegmentName(name);
   if (!segment.has_value()) return false;
   // Also what waits to be removed, or was cut: "<base>.log.deleted", "<base>.cut".

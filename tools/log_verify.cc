@@ -12,6 +12,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include "storage/metadata_names.h"
 #include "storage/verify_directory.h"
 #include "tools/dump_internal.h"
 #include "tools/dump_log.h"
@@ -155,8 +156,8 @@ void Verification::OnFinding(const Finding& finding) {
 bool Verification::VerifyOne(const std::string& directory) {
   const storage::VerifyOptions options{
       .opened_bytes_max = static_cast<size_t>(options_.max_batch_bytes),
-      .metadata_directory = std::string(kMetadataDirectoryName),
-      .metadata_snapshot = std::string(kMetadataSnapshotName)};
+      .metadata_directory = std::string(storage::kMetadataDirectory),
+      .metadata_snapshot = std::string(storage::kMetadataSnapshot)};
   const auto found = [this](const Finding& finding) { OnFinding(finding); };
   const auto read = [this](int64_t bytes) { progress_.Add(bytes); };
   const auto report = storage::VerifyDirectory(storage::PosixFileSystem(), directory, options,

@@ -24,12 +24,12 @@
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
 #include "storage/data_directory.h"
+#include "storage/metadata_names.h"
 
 namespace millrace {
 
 namespace {
 
-constexpr const char* kMetadataDirectory = "__millrace_metadata-0";
 constexpr int64_t kDrainMsMax = 2000;
 // So many pieces are on their way from the disk at once.
 constexpr size_t kLoadThreads = 4;
@@ -46,7 +46,7 @@ storage::DataDirectoryOptions MakeDirectoryOptions(BrokerId self) {
   return {.broker_id = self,
           .cluster_id_seed = FreshRandomBytes(),
           .directory_id_seed = FreshRandomBytes(),
-          .metadata_directory = kMetadataDirectory};
+          .metadata_directory = std::string(storage::kMetadataDirectory)};
 }
 
 }  // namespace
@@ -173,8 +173,8 @@ absl::Status Broker::Parts::Open() {
       static_cast<size_t>(config.properties.Integer("num.disk.threads")));
   codec_pool = std::make_unique<CodecPool>(config.shards, budget);
   auto opened_store = metadata::LocalStore::Open(
-      {shards[0], *disk_pool, fs}, fmt::format("{}/{}", config.data_directory, kMetadataDirectory),
-      WallNow());
+      {shards[0], *disk_pool, fs},
+      fmt::format("{}/{}", config.data_directory, storage::kMetadataDirectory), WallNow());
   if (!opened_store.ok()) return opened_store.status();
   store = *std::move(opened_store);
   return absl::OkStatus();

@@ -12,12 +12,12 @@
 #include "proto/record/batch.h"
 #include "proto/record/batch_builder.h"
 #include "proto/record/open_batch.h"
+#include "storage/metadata_names.h"
 
 namespace millrace::metadata {
 
 namespace {
 
-constexpr std::string_view kSnapshotName = "metadata.snapshot";
 constexpr int64_t kSnapshotEveryBytes = 4 << 20;
 constexpr int64_t kReplayChunkBytes = 1 << 20;
 // Transactions are written together up to about this size, and the last may be a large one.
@@ -41,7 +41,7 @@ absl::StatusOr<std::vector<std::byte>> Wrap(std::string_view value, TimestampMs 
 }
 
 std::string SnapshotPath(const std::string& directory) {
-  return fmt::format("{}/{}", directory, kSnapshotName);
+  return fmt::format("{}/{}", directory, storage::kMetadataSnapshot);
 }
 
 storage::LogOptions MetadataLogOptions() {
