@@ -15,6 +15,7 @@
 #include "proto/invariant.h"
 #include "proto/topic_id_text.h"
 #include "proto/topic_name.h"
+#include "storage/metadata_names.h"
 
 namespace millrace::service {
 
@@ -23,22 +24,12 @@ namespace {
 constexpr std::string_view kPrefix = "topics/";
 // Kafka's own name, which its tools keep for it.
 constexpr std::string_view kClusterMetadataName = "__cluster_metadata";
-// Its first partition's directory is the metadata store's own.
-constexpr std::string_view kReservedName = "__millrace_metadata";
 // More in one topic is a slip of the hand, and would take the broker minutes.
 constexpr int32_t kPartitionsMax = 100'000;
 // At the start, so many topics are opened at the same time; how it goes is told now and then.
 constexpr size_t kOpenedTogether = 64;
 constexpr int64_t kProgressMs = 5000;
 constexpr size_t kShownMax = 250;  // of what a client calls a topic's name
-
-// Alike but for dots in the place of underscores.
-bool Collide(std::string_view a, std::string_view b) {
-  auto is_same = [](char x, char y) {
-    return x == y || (x == '.' ? y == '_' : x == '_' && y == '.');
-  };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), is_same);
-}
 
 // The same for all names that collide with each other.
 std::string WithoutDots(std::string name) {
@@ -219,6 +210,7 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
                                          std::optional<std::string> value) {
   if (!value.has_value()) {
     image.RemoveTopic(name);
+    plain_names_.erase(WithoutDots(std::move(name)));
     co_return;
   }
   std::shared_ptr<core::TopicImage> topic = Decode(name, *value);
@@ -232,6 +224,7 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
   absl::Status opened = co_await environment_.host.Open(topic, std::move(settings));
   if (!opened.ok()) spdlog::error("topic {} is not wholly online: {}", name, opened.ToString());
   image.PutTopic(std::move(topic));
+  plain_names_.insert_or_assign(WithoutDots(name), name);
 }
 
 void TopicService::OnRoom() {
@@ -266,9 +259,9 @@ awaitable<void> TopicService::ApplyDefaults(core::ClusterImage& image) {
 std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
   std::optional<std::string> bad_name = InvalidTopicName(topic.name);
   if (bad_name.has_value()) return Refused(ErrorCode::kInvalidTopicException, *bad_name);
-  if (topic.name == kReservedName) {
+  if (topic.name == storage::kMetadataTopic) {
     return Refused(ErrorCode::kInvalidTopicException,
-                   fmt::format("'{}' is the broker's own name", kReservedName));
+                   fmt::format("'{}' is the broker's own name", storage::kMetadataTopic));
   }
   if (environment_.view.current().FindTopic(topic.name) != nullptr) {
     return Refused(ErrorCode::kTopicAlreadyExists,
@@ -279,10 +272,10 @@ std::optional<TopicOutcome> TopicService::Refusal(const NewTopic& topic) const {
                    fmt::format("Creation of internal topic {} is prohibited.", topic.name));
   }
   // Names of metrics have no dots; and Kafka's tools take a name for a pattern.
-  for (const auto& [name, other] : environment_.view.current().topics()) {
-    if (!Collide(name, topic.name)) continue;
-    return Refused(ErrorCode::kInvalidTopicException,
-                   fmt::format("Topic '{}' collides with existing topic: {}", topic.name, name));
+  if (auto other = plain_names_.find(WithoutDots(topic.name)); other != plain_names_.end()) {
+    return Refused(
+        ErrorCode::kInvalidTopicException,
+        fmt::format("Topic '{}' collides with existing topic: {}", topic.name, other->second));
   }
   return RefusedNumbers(topic);
 }

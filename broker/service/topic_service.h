@@ -126,7 +126,9 @@ class TopicService {
   Environment environment_;
   std::deque<metadata::Change> changes_;
   metadata::Revision applied_{0};
-  std::set<std::string> creating_;  // names under way to the store, as WithoutDots() has them
+  // Names by what WithoutDots() makes of them.
+  absl::flat_hash_map<std::string, std::string> plain_names_;
+  std::set<std::string> creating_;  // likewise, under way to the store
   bool open_again_ = false;
   bool stopping_ = false;
   bool stopped_ = false;
