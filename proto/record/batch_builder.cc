@@ -8,6 +8,7 @@
 #include "proto/record/batch_layout.h"
 #include "proto/record/compression.h"
 #include "proto/record/crc32c.h"
+#include "proto/record/field.h"
 #include "proto/record/varint.h"
 
 namespace millrace::record {
@@ -18,18 +19,6 @@ using Bytes = std::span<const std::byte>;
 constexpr size_t kMaxLength = std::numeric_limits<int32_t>::max();
 
 Bytes AsBytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-// Sizes past an int32 are refused before anything is encoded, so the cast loses nothing then.
-size_t FieldSize(const std::optional<Bytes>& field) {
-  if (!field.has_value()) return VarintSize(-1);
-  return VarintSize(static_cast<int32_t>(field->size())) + field->size();
-}
-
-void AppendField(const std::optional<Bytes>& field, std::vector<std::byte>& out) {
-  if (!field.has_value()) return AppendVarint(-1, out);
-  AppendVarint(static_cast<int32_t>(field->size()), out);
-  out.insert(out.end(), field->begin(), field->end());
-}
 
 // None: the two lie too far apart for one batch.
 std::optional<int64_t> Delta(TimestampMs from, TimestampMs to) {

@@ -7,6 +7,7 @@
 #include "proto/record/batch_layout.h"
 #include "proto/record/compression.h"
 #include "proto/record/crc32c.h"
+#include "proto/record/field.h"
 #include "proto/record/varint.h"
 
 namespace millrace::record {
@@ -35,17 +36,6 @@ bool TakeSurvey(BatchView batch, Bytes block, absl::FunctionRef<bool(const Recor
     if (!record->value.has_value()) survey.has_tombstone = true;
   }
   return reader.fault() == RecordFault::kNone;
-}
-
-size_t FieldSize(const std::optional<Bytes>& field) {
-  if (!field.has_value()) return VarintSize(-1);
-  return VarintSize(static_cast<int32_t>(field->size())) + field->size();
-}
-
-void AppendField(const std::optional<Bytes>& field, std::vector<std::byte>& out) {
-  if (!field.has_value()) return AppendVarint(-1, out);
-  AppendVarint(static_cast<int32_t>(field->size()), out);
-  out.insert(out.end(), field->begin(), field->end());
 }
 
 void AppendRecord(const RecordView& record, int64_t timestamp_delta, int32_t offset_delta,
