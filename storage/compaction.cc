@@ -16,7 +16,6 @@ namespace {
 
 SourceSegment SourceOf(const Segment& segment) {
   return {.files = segment.files(),
-          .log = segment.files().log,
           .base = segment.base(),
           .next_offset = segment.next_offset(),
           .size_bytes = segment.size_bytes()};
@@ -94,8 +93,7 @@ CompactionJob Log::Compact(CompactionRequest request) {
   run->request = std::move(request);
   run->write = {.fs = &fs_,
                 .directory = directory_,
-                .limits = {.index_bytes_max = options_.segment_index_bytes,
-                           .index_interval_bytes = options_.index_interval_bytes},
+                .limits = LimitsOf(options_),
                 .segment_bytes = options_.segment_bytes,
                 .buffer_bytes = run->request.buffer_bytes};
   run->rules.dirty_from = dirty_from();

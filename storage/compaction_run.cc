@@ -87,7 +87,7 @@ absl::Status CompactionRun::WalkTransactions() {
 }
 
 absl::Status CompactionRun::WalkSegment(const SourceSegment& source, Offset& walked_to) {
-  HeaderWalk walk(*source.log, 0, source.size_bytes);
+  HeaderWalk walk(*source.files.log, 0, source.size_bytes);
   while (transactions_.aborted_count() < kAbortedMax) {
     const auto spot = walk.Next();
     if (!spot.ok()) return spot.status();
@@ -98,7 +98,7 @@ absl::Status CompactionRun::WalkSegment(const SourceSegment& source, Offset& wal
     const record::BatchView header = walk.header();
     std::optional<TransactionMarker> marker;
     if (header.is_control() && header.is_transactional()) {
-      auto read = ReadMarker(*source.log, **spot);
+      auto read = ReadMarker(*source.files.log, **spot);
       if (!read.ok()) return read.status();
       marker = *read;
     }
@@ -128,7 +128,7 @@ absl::Status CompactionRun::FillMap(KeyMap& keys) {
 }
 
 absl::Status CompactionRun::FillFrom(const SourceSegment& source, KeyMap& keys, bool& is_full) {
-  BatchScan scan(*source.log, 0, source.size_bytes, request.buffer_bytes);
+  BatchScan scan(*source.files.log, 0, source.size_bytes, request.buffer_bytes);
   while (!is_full) {
     const int64_t from = scan.position();
     const auto batch = scan.Next();

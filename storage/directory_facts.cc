@@ -8,15 +8,15 @@
 
 #include "storage/checkpoint_file.h"
 #include "storage/data_directory_names.h"
-#include "storage/directory_lock_probe.h"
+#include "storage/directory_lock.h"
 #include "storage/meta_properties.h"
 
 namespace millrace::storage {
 namespace {
 
-// The last two are Kafka's.
+// The last is Kafka's only.
 constexpr std::array<std::string_view, 4> kCheckpoints = {
-    kRecoveryPoints, kLogStarts, "replication-offset-checkpoint", "cleaner-offset-checkpoint"};
+    kRecoveryPoints, kLogStarts, kCleanedOffsets, "replication-offset-checkpoint"};
 
 struct Place {
   FileSystem& fs;

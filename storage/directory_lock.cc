@@ -11,6 +11,8 @@
 namespace millrace::storage {
 namespace {
 
+std::string PathOfLock(const std::string& directory) { return directory + "/.lock"; }
+
 struct flock WholeFile() {
   struct flock lock{};
   lock.l_type = F_WRLCK;
@@ -28,7 +30,7 @@ std::string HolderOf(int descriptor) {
 }  // namespace
 
 absl::StatusOr<DirectoryLock> DirectoryLock::Take(FileSystem& fs, const std::string& directory) {
-  const std::string path = directory + "/.lock";
+  const std::string path = PathOfLock(directory);
   absl::StatusOr<std::shared_ptr<File>> file = fs.Open(path, OpenMode::kCreate);
   if (!file.ok()) return file.status();
   if (const std::optional<int> descriptor = (*file)->descriptor()) {
@@ -44,6 +46,18 @@ absl::StatusOr<DirectoryLock> DirectoryLock::Take(FileSystem& fs, const std::str
     }
   }
   return DirectoryLock(*std::move(file));
+}
+
+absl::StatusOr<bool> IsDirectoryLocked(FileSystem& fs, const std::string& directory) {
+  const std::string path = PathOfLock(directory);
+  const absl::StatusOr<std::shared_ptr<File>> file = fs.Open(path, OpenMode::kReadOnly);
+  if (absl::IsNotFound(file.status())) return false;
+  if (!file.ok()) return file.status();
+  const std::optional<int> descriptor = (*file)->descriptor();
+  if (!descriptor.has_value()) return false;
+  struct flock lock = WholeFile();
+  if (::fcntl(*descriptor, F_OFD_GETLK, &lock) != 0) return PosixError("fcntl", path, errno);
+  return lock.l_type != F_UNLCK;
 }
 
 }  // namespace millrace::storage

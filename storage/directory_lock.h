@@ -26,4 +26,8 @@ class DirectoryLock {
   std::shared_ptr<File> file_;  // the lock is its descriptor's and goes when that is closed
 };
 
+// Whether somebody holds the lock at this moment, for those who only look: neither takes it nor
+// creates its file. Any thread.
+absl::StatusOr<bool> IsDirectoryLocked(FileSystem& fs, const std::string& directory);
+
 }  // namespace millrace::storage

@@ -75,12 +75,16 @@ Log::Log(FileSystem& fs, std::string directory, const LogOptions& options, Recov
 
 Log::~Log() = default;
 
+Segment::Limits LimitsOf(const LogOptions& options) {
+  return {.index_bytes_max = options.segment_index_bytes,
+          .index_interval_bytes = options.index_interval_bytes};
+}
+
 std::unique_ptr<Log> Log::Fresh(FileSystem& fs, std::string directory, const LogOptions& options,
                                 CreateDirectory create_directory, TimestampMs now) {
-  const Segment::Limits limits{.index_bytes_max = options.segment_index_bytes,
-                               .index_interval_bytes = options.index_interval_bytes};
   RecoveredLog nothing;
-  nothing.segments.push_back(std::make_shared<Segment>(SegmentFiles{}, Offset(0), limits));
+  nothing.segments.push_back(
+      std::make_shared<Segment>(SegmentFiles{}, Offset(0), LimitsOf(options)));
   nothing.report.segments = 1;
   std::unique_ptr<Log> log(new Log(fs, std::move(directory), options, std::move(nothing), now));
   log->create_directory_ = std::move(create_directory);

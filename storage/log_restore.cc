@@ -16,8 +16,7 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Restore(FileSystem& fs, std::string di
                                                   const LogOptions& options, ClosedLog closed,
                                                   TimestampMs now) {
   INVARIANT(!closed.segments.empty());
-  const Segment::Limits limits{.index_bytes_max = options.segment_index_bytes,
-                               .index_interval_bytes = options.index_interval_bytes};
+  const Segment::Limits limits = LimitsOf(options);
   RecoveredLog recovered;
   for (const ClosedSegment& segment : closed.segments) {
     auto files = OpenSegmentFilesLater(fs, directory, segment.base);

@@ -26,11 +26,7 @@ class Recovery {
  public:
   Recovery(FileSystem& fs, const std::string& directory, const LogOptions& options,
            const OpenOptions& how)
-      : fs_(fs),
-        directory_(directory),
-        limits_{.index_bytes_max = options.segment_index_bytes,
-                .index_interval_bytes = options.index_interval_bytes},
-        how_(how) {}
+      : fs_(fs), directory_(directory), limits_(LimitsOf(options)), how_(how) {}
 
   absl::StatusOr<RecoveredLog> Run();
 

@@ -30,6 +30,8 @@
 
 namespace millrace::storage {
 
+struct LogOptions;
+
 // What sealing a segment takes on the disk. Run() may be called on any thread.
 struct SealWork {
   std::shared_ptr<File> log;
@@ -144,5 +146,7 @@ class Segment {
   std::vector<BatchSpot> recent_;  // a ring
   size_t recent_begin_ = 0;
 };
+
+Segment::Limits LimitsOf(const LogOptions& options);
 
 }  // namespace millrace::storage

@@ -36,7 +36,7 @@ class SegmentCleaner {
   }
 
   absl::Status Add(const SourceSegment& source, BatchCleaner& cleaner) {
-    BatchScan scan(*source.log, 0, source.size_bytes, options_.buffer_bytes);
+    BatchScan scan(*source.files.log, 0, source.size_bytes, options_.buffer_bytes);
     while (true) {
       const int64_t from = scan.position();
       const auto batch = scan.Next();

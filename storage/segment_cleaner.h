@@ -25,7 +25,6 @@ namespace millrace::storage {
 // What is known of a segment that may be replaced.
 struct SourceSegment {
   SegmentFiles files;
-  std::shared_ptr<File> log;
   Offset base;
   Offset next_offset;
   int64_t size_bytes = 0;

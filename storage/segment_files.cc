@@ -1,5 +1,6 @@
 #include "storage/segment_files.h"
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,20 @@ namespace {
 constexpr size_t kDigits = 20;
 // The offsets of a segment are at most 2^31 above its base and must not overflow.
 constexpr uint64_t kBaseMax = std::numeric_limits<int64_t>::max() - (uint64_t{1} << 32);
+
+// `open` takes the path and the suffix.
+template <class Open>
+absl::StatusOr<SegmentFiles> OpenAll(const std::string& directory, Offset base, Open open) {
+  std::array<std::shared_ptr<File>, 3> files;
+  constexpr std::array kSuffixes = {kLogSuffix, kIndexSuffix, kTimeIndexSuffix};
+  for (size_t i = 0; i < files.size(); ++i) {
+    auto file = open(SegmentFilePath(directory, base, kSuffixes[i]), kSuffixes[i]);
+    if (!file.ok()) return file.status();
+    files[i] = *std::move(file);
+  }
+  return SegmentFiles{
+      .log = std::move(files[0]), .index = std::move(files[1]), .time_index = std::move(files[2])};
+}
 
 absl::StatusOr<std::shared_ptr<File>> CreateEmpty(FileSystem& fs, const std::string& path) {
   auto file = fs.Open(path, OpenMode::kCreate);
@@ -50,26 +65,15 @@ uint64_t SegmentJitter(const std::string& directory, Offset base) {
 
 absl::StatusOr<SegmentFiles> OpenSegmentFiles(FileSystem& fs, const std::string& directory,
                                               Offset base) {
-  auto log = fs.Open(SegmentFilePath(directory, base, kLogSuffix), OpenMode::kReadWrite);
-  if (!log.ok()) return log.status();
-  auto index = fs.Open(SegmentFilePath(directory, base, kIndexSuffix), OpenMode::kCreate);
-  if (!index.ok()) return index.status();
-  auto time_index = fs.Open(SegmentFilePath(directory, base, kTimeIndexSuffix), OpenMode::kCreate);
-  if (!time_index.ok()) return time_index.status();
-  return SegmentFiles{
-      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
+  return OpenAll(directory, base, [&fs](const std::string& path, std::string_view suffix) {
+    return fs.Open(path, suffix == kLogSuffix ? OpenMode::kReadWrite : OpenMode::kCreate);
+  });
 }
 
 absl::StatusOr<SegmentFiles> OpenSegmentFilesLater(FileSystem& fs, const std::string& directory,
                                                    Offset base) {
-  auto log = fs.OpenLater(SegmentFilePath(directory, base, kLogSuffix));
-  if (!log.ok()) return log.status();
-  auto index = fs.OpenLater(SegmentFilePath(directory, base, kIndexSuffix));
-  if (!index.ok()) return index.status();
-  auto time_index = fs.OpenLater(SegmentFilePath(directory, base, kTimeIndexSuffix));
-  if (!time_index.ok()) return time_index.status();
-  return SegmentFiles{
-      .log = *std::move(log), .index = *std::move(index), .time_index = *std::move(time_index)};
+  return OpenAll(directory, base,
+                 [&fs](const std::string& path, std::string_view) { return fs.OpenLater(path); });
 }
 
 absl::StatusOr<SegmentFiles> CreateSegmentFiles(FileSystem& fs, const std::string& directory,

@@ -25,9 +25,7 @@ absl::Status CheckLength(const File& file, int64_t expected) {
 }  // namespace
 
 std::shared_ptr<Segment> Log::NewSegment(SegmentFiles files, Offset base) const {
-  const Segment::Limits limits{.index_bytes_max = options_.segment_index_bytes,
-                               .index_interval_bytes = options_.index_interval_bytes};
-  auto segment = std::make_shared<Segment>(std::move(files), base, limits);
+  auto segment = std::make_shared<Segment>(std::move(files), base, LimitsOf(options_));
   segment->upkeep.jitter = SegmentJitter(directory_, base);
   return segment;
 }

@@ -11,7 +11,7 @@
 
 #include "proto/record/open_batch.h"
 #include "storage/directory_listing.h"
-#include "storage/directory_lock_probe.h"
+#include "storage/directory_lock.h"
 #include "storage/segment_files.h"
 #include "tools/dump_record.h"
 
