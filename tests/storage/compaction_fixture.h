@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 
 #include "proto/record/batch_builder.h"
 #include "storage/compaction.h"
+#include "storage/segment_files.h"
 #include "tests/storage/log_fixture.h"
 
 namespace millrace::test {
@@ -67,6 +69,22 @@ inline storage::AppendResult AppendKeyed(storage::Log& log, const std::vector<Ke
   INFO(result->message);
   REQUIRE(result->error == ErrorCode::kNone);
   return *std::move(result);
+}
+
+// Writes into the last segment behind the log's back; the log must be closed.
+inline void WriteAtEnd(FaultFileSystem& fs, std::span<const std::byte> batch) {
+  std::string last;
+  const auto names = fs.List(kLogDirectory);
+  REQUIRE(names.ok());
+  for (const std::string& name : *names) {
+    if (name.ends_with(storage::kLogSuffix)) last = std::string(kLogDirectory) + "/" + name;
+  }
+  auto file = fs.Open(last, storage::OpenMode::kReadWrite);
+  REQUIRE(file.ok());
+  const auto size = (*file)->Size();
+  REQUIRE(size.ok());
+  REQUIRE((*file)->WriteAt(*size, batch).ok());
+  REQUIRE((*file)->Sync().ok());
 }
 
 // A segment that can be cleaned: rolled, then sealed by a flush.

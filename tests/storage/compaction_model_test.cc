@@ -29,11 +29,7 @@ using test::MarkerBatch;
 using test::ReadKeyed;
 using test::ReadLog;
 using test::RunJob;
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
+using test::WriteAtEnd;
 
 constexpr int64_t kDeleteRetentionMs = 3000;
 constexpr int64_t kProducers = 4;  // the last two write transactions
@@ -161,26 +157,11 @@ class Sequence {
     checkpoint_ = log_->recovery_point();
     log_.reset();
     fs_.KillProcess();
-    WriteAtEnd(MarkerBatch(ProducerId(producer), is_commit, end_, now_));
+    WriteAtEnd(fs_, MarkerBatch(ProducerId(producer), is_commit, end_, now_));
     end_ = end_ + 1;
     markers_[end_ - 1] = {producer, is_commit};
     JudgeTransactions();
     Open(false);
-  }
-
-  void WriteAtEnd(const std::vector<std::byte>& batch) {
-    std::string last;
-    const auto names = fs_.List(kLogDirectory);
-    REQUIRE(names.ok());
-    for (const std::string& name : *names) {
-      if (name.ends_with(kLogSuffix)) last = std::string(kLogDirectory) + "/" + name;
-    }
-    auto file = fs_.Open(last, OpenMode::kReadWrite);
-    REQUIRE(file.ok());
-    const auto size = (*file)->Size();
-    REQUIRE(size.ok());
-    REQUIRE((*file)->WriteAt(*size, batch).ok());
-    REQUIRE((*file)->Sync().ok());
   }
 
   // From the markers that are there.
@@ -428,8 +409,8 @@ class Sequence {
 }  // namespace
 
 TEST_CASE("compaction: behaves as a map from key to last value, whatever happens to the log") {
-  const uint64_t first = FromEnvironment("MILLRACE_MODEL_SEED", 1);
-  const uint64_t count = FromEnvironment("MILLRACE_COMPACTION_SEQUENCES", 150);
+  const uint64_t first = test::FromEnvironment("MILLRACE_MODEL_SEED", 1);
+  const uint64_t count = test::FromEnvironment("MILLRACE_COMPACTION_SEQUENCES", 150);
   for (uint64_t seed = first; seed < first + count; ++seed) {
     INFO("MILLRACE_MODEL_SEED=" << seed);
     Sequence(seed).Run(80);

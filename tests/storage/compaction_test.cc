@@ -23,6 +23,7 @@ using test::ReadLog;
 using test::RollAndSeal;
 using test::RunCompaction;
 using test::RunJob;
+using test::WriteAtEnd;
 
 constexpr int64_t kDeleteRetentionMs = 10'000;
 
@@ -63,17 +64,7 @@ std::unique_ptr<Log> AppendRaw(FaultFileSystem& fs, std::unique_ptr<Log> log,
   RunJob(log->Flush());
   const OpenOptions how{.recovery_point = Offset(0), .cleaned_until = log->cleaned_until()};
   log.reset();
-  std::string last;
-  const auto names = fs.List(kLogDirectory);
-  REQUIRE(names.ok());
-  for (const std::string& name : *names) {
-    if (name.ends_with(kLogSuffix)) last = std::string(kLogDirectory) + "/" + name;
-  }
-  auto file = fs.Open(last, OpenMode::kReadWrite);
-  REQUIRE(file.ok());
-  const auto size = (*file)->Size();
-  REQUIRE(size.ok());
-  REQUIRE((*file)->WriteAt(*size, batch).ok());
+  WriteAtEnd(fs, batch);
   return OpenLog(fs, CompactOptions(), how);
 }
 

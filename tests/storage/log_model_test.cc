@@ -26,11 +26,6 @@ using test::ReadAll;
 using test::RunJob;
 using test::TestRecord;
 
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 class Sequence {
  public:
   explicit Sequence(uint64_t seed) : seed_(seed), fs_(MakeLogDisk()) {
@@ -293,8 +288,8 @@ class Sequence {
 }  // namespace
 
 TEST_CASE("log: behaves as a map from offset to record, whatever happens to it") {
-  const uint64_t first = FromEnvironment("MILLRACE_MODEL_SEED", 1);
-  const uint64_t count = FromEnvironment("MILLRACE_MODEL_SEQUENCES", 300);
+  const uint64_t first = test::FromEnvironment("MILLRACE_MODEL_SEED", 1);
+  const uint64_t count = test::FromEnvironment("MILLRACE_MODEL_SEQUENCES", 300);
   for (uint64_t seed = first; seed < first + count; ++seed) {
     INFO("MILLRACE_MODEL_SEED=" << seed);
     Sequence(seed).Run(80);
