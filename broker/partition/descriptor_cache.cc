@@ -225,13 +225,16 @@ void DescriptorCache::Add(OpenFiles& open, CachedFile& file) {
 
 void DescriptorCache::Remove(CachedFile& file) {
   auto open = open_.Lock();
-  if (file.listed_at_ == CachedFile::kNotListed) return;
-  CachedFile* last = open->files.back();
-  open->files[file.listed_at_] = last;
+  if (file.listed_at_ != CachedFile::kNotListed) Unlist(*open, file);
+}
+
+void DescriptorCache::Unlist(OpenFiles& open, CachedFile& file) {
+  CachedFile* last = open.files.back();
+  open.files[file.listed_at_] = last;
   last->listed_at_ = file.listed_at_;
-  open->files.pop_back();
+  open.files.pop_back();
   file.listed_at_ = CachedFile::kNotListed;
-  open_count_.store(static_cast<int64_t>(open->files.size()), std::memory_order_relaxed);
+  open_count_.store(static_cast<int64_t>(open.files.size()), std::memory_order_relaxed);
 }
 
 // A file that was used since the hand came by last time is spared once. When all are in use there
@@ -251,13 +254,8 @@ void DescriptorCache::MakeRoom(OpenFiles& open, std::vector<std::shared_ptr<File
     file.file_ = nullptr;
     file.is_open_.store(false, std::memory_order_relaxed);
     file.Readmit();
-    CachedFile* last = open.files.back();
-    open.files[open.hand] = last;
-    last->listed_at_ = open.hand;
-    open.files.pop_back();
-    file.listed_at_ = CachedFile::kNotListed;
+    Unlist(open, file);
   }
-  open_count_.store(static_cast<int64_t>(open.files.size()), std::memory_order_relaxed);
 }
 
 }  // namespace millrace::partition

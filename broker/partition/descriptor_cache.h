@@ -73,6 +73,7 @@ class DescriptorCache final : public storage::FileSystem {
   absl::Status Reopen(CachedFile& file);
   void Add(OpenFiles& open, CachedFile& file);
   void Remove(CachedFile& file);
+  void Unlist(OpenFiles& open, CachedFile& file);
   // Takes descriptors from files that are not in use until there is room for one more; they are
   // closed by whoever destroys `closed`.
   void MakeRoom(OpenFiles& open, std::vector<std::shared_ptr<storage::File>>& closed);

@@ -95,14 +95,13 @@ PartitionHost::PartitionHost(Environment environment)
 }
 
 // Another topic's checkpoints say nothing about this one, though it has the same name.
-storage::OpenOptions PartitionHost::HowToOpen(const core::TopicImage& topic,
-                                              PartitionIndex index) const {
-  auto known = found_.find(storage::FormatPartitionDirectory(topic.name, index));
-  if (known == found_.end() || known->second.topic_id != topic.id) return {};
+storage::OpenOptions PartitionHost::HowToOpen(const storage::FoundPartition& found,
+                                              TopicId wanted) const {
+  if (found.topic_id != wanted) return {};
   return {.clean = environment_.data_directory.was_clean(),
-          .recovery_point = known->second.recovery_point,
-          .log_start_offset = known->second.log_start_offset,
-          .cleaned_until = known->second.cleaned_until};
+          .recovery_point = found.recovery_point,
+          .log_start_offset = found.log_start_offset,
+          .cleaned_until = found.cleaned_until};
 }
 
 awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, PartitionIndex index,
@@ -127,7 +126,7 @@ awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, Partition
     log = *std::move(restored);
     co_return absl::OkStatus();
   }
-  storage::OpenOptions how = HowToOpen(topic, index);
+  storage::OpenOptions how = HowToOpen(known->second, topic.id);
   absl::Status status = co_await environment_.disk_pool.Run(
       [&] { return OpenLog(fs, directory, topic.id, wanted.settings, how, log); });
   if (!status.ok()) co_return status;

@@ -95,7 +95,7 @@ class PartitionHost {
   awaitable<bool> Sleep(asio::steady_timer& timer, int64_t ms);
 
   // What is known of a partition's log before it is opened.
-  storage::OpenOptions HowToOpen(const core::TopicImage& topic, PartitionIndex index) const;
+  storage::OpenOptions HowToOpen(const storage::FoundPartition& found, TopicId wanted) const;
   awaitable<absl::Status> OpenFound(const Wanted& wanted, PartitionIndex index,
                                     std::unique_ptr<storage::Log>& log);
 
