@@ -200,7 +200,8 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
       environment_.load_pool,
       [this] { environment_.shard.Post([this] { OnDiskFailure(); }); },
       &environment_.disk,
-      IsInternalTopic(name.topic)};
+      IsInternalTopic(name.topic),
+      &flushes_};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
   hosted->SetOptions(settings.log, settings.partition);
   environment_.table.On(shard).Put(key, std::move(hosted));

@@ -57,6 +57,7 @@ class PartitionHost {
   awaitable<absl::Status> SaveCheckpoints() { return environment_.shard.Run(WriteCheckpoints()); }
   // What was read and checked since the start because the broker had not been stopped in order.
   int64_t recovered_bytes() const { return recovered_bytes_; }
+  partition::FlushCounts::Totals flushes() const { return flushes_.totals(); }
   // The file system that the data directory lies on. On any shard.
   awaitable<absl::StatusOr<storage::DiskSpace>> MeasureDisk();
 
@@ -103,6 +104,7 @@ class PartitionHost {
   // By directory name, as they were when the broker started.
   absl::flat_hash_map<std::string, storage::FoundPartition> found_;
   int64_t recovered_bytes_ = 0;
+  partition::FlushCounts flushes_;
   bool has_unopened_ = false;
   bool making_room_ = false;
   bool stopping_ = false;
