@@ -22,9 +22,9 @@ import subprocess
 import time
 
 import report
-from servers import Binaries, Server, free_port, metrics_of
+from servers import Server
+from workbench import Workbench, parser_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CURVE_BYTES = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
 FILE_BYTES = 1 << 30
 
@@ -60,27 +60,20 @@ def curve_at(curve: dict[int, float], size: float) -> float:
 class GroupCommit:
     def __init__(self, options: argparse.Namespace):
         self.options = options
-        self.work = options.build.parent / "bench"
-        self.work.mkdir(parents=True, exist_ok=True)
-        self.metrics_port = free_port()
-        self.binaries = Binaries(
-            options.build, self.work,
-            [*options.set, f"metrics.listener=127.0.0.1:{self.metrics_port}"])
+        self.bench = Workbench(options)
         self.curve: dict[int, list[float]] = {size: [] for size in CURVE_BYTES}
         self.windows: list[report.Window] = []
 
-    def counters(self) -> dict[str, float]:
-        return metrics_of(self.metrics_port, "millrace_log_flush")
-
     def window(self, server: Server, producers: int) -> report.Window:
-        before = self.counters()
+        before = self.bench.counters("millrace_log_flush")
         load = subprocess.run(
-            [str(self.binaries.load), "produce", "--topic=synced", "--partitions=1", "--acks=-1",
+            [str(self.bench.binaries.load), "produce", "--topic=synced", "--partitions=1", "--acks=-1",
              "--create-topic", f"--connections={producers}", "--in-flight=1", "--warmup=0.5",
              f"--batch-bytes={self.options.batch_bytes}", f"--seconds={self.options.seconds}",
              f"--port={server.port}", f"--pid={server.pid}"],
             capture_output=True, text=True, check=True)
-        moved = {name: value - before[name] for name, value in self.counters().items()}
+        after = self.bench.counters("millrace_log_flush")
+        moved = {name: value - before[name] for name, value in after.items()}
         return json.loads(load.stdout) | {
             "producers": producers,
             "bytes_per_sync": moved["millrace_log_flushed_bytes_total"]
@@ -92,13 +85,12 @@ class GroupCommit:
         for round_ in range(self.options.rounds):
             for size in CURVE_BYTES:
                 self.curve[size].append(
-                    synced_mb_per_s(self.work / "curve", size, self.options.seconds / 2))
+                    synced_mb_per_s(self.bench.work / "curve", size, self.options.seconds / 2))
             for producers in self.options.producers:
-                with self.binaries.broker(name="group-commit") as server:
+                with self.bench.binaries.broker(name="group-commit") as server:
                     window = self.window(server, producers)
                 self.windows.append(window | {"round": round_})
-        with open(self.work / "group_commit.jsonl", "a") as results:
-            results.write(json.dumps({"curve": self.curve, "windows": self.windows}) + "\n")
+        self.bench.keep("group_commit", {"curve": self.curve, "windows": self.windows})
 
     def print_tables(self) -> None:
         curve = {size: statistics.median(rates) for size, rates in self.curve.items()}
@@ -127,17 +119,12 @@ class GroupCommit:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser = parser_of(__doc__)
     parser.add_argument("--producers", default="1,4,16,64,128,256")
     parser.add_argument("--batch-bytes", type=int, default=16_384)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a window")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="setting of the broker")
     options = parser.parse_args()
-    options.build = options.build.resolve()
     options.producers = [int(count) for count in options.producers.split(",")]
     run = GroupCommit(options)
     run.measure()

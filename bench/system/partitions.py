@@ -10,16 +10,15 @@ CPU that an idle broker takes. Appends a line to build/bench/partitions.jsonl.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import time
 
 import report
-from servers import Binaries, Server
+from servers import Server
 from wire_calls import Caller, record_batch
+from workbench import Workbench, parser_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTITIONS_IN_A_REQUEST = 500
 RECORD_BYTES = 1000
 
@@ -96,21 +95,15 @@ class ManyPartitions:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser = parser_of(__doc__)
     parser.add_argument("--topics", type=int, default=10_000)
     parser.add_argument("--partitions-each", type=int, default=1)
     parser.add_argument("--empty", action="store_true", help="put no records into them")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="setting of the broker")
     options = parser.parse_args()
-    work = options.build.parent / "bench"
-    work.mkdir(parents=True, exist_ok=True)
+    bench = Workbench(options)
     many = ManyPartitions(options)
-    many.run(Binaries(options.build.resolve(), work, options.set).broker(name="partitions"))
-    with open(work / "partitions.jsonl", "a") as results:
-        results.write(json.dumps(many.result) + "\n")
+    many.run(bench.binaries.broker(name="partitions"))
+    bench.keep("partitions", many.result)
     print(f"{options.topics} topics of {options.partitions_each} partitions\n")
     print(report.markdown_table(("", "measured", "goal"), many.rows))
 

@@ -11,7 +11,6 @@ the broker has for its disk. Repeats all that (--rounds); appends to build/bench
 
 import argparse
 import concurrent.futures
-import json
 import os
 import pathlib
 import statistics
@@ -19,11 +18,11 @@ import subprocess
 import time
 
 import report
-from servers import Binaries, Server, free_port, metrics_of
+from servers import Server
+from workbench import Workbench, parser_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 READ_BYTES = 1 << 20
-DISK_THREADS = 4  # num.disk.threads
+DISK_THREADS = 16  # num.disk.threads
 
 
 def drop_page_cache() -> None:
@@ -51,17 +50,12 @@ def read_all_s(directory: pathlib.Path) -> tuple[float, int]:
 class Recovery:
     def __init__(self, options: argparse.Namespace):
         self.options = options
-        self.work = options.build.parent / "bench"
-        self.work.mkdir(parents=True, exist_ok=True)
-        self.metrics_port = free_port()
-        self.binaries = Binaries(
-            options.build, self.work,
-            [*options.set, f"metrics.listener=127.0.0.1:{self.metrics_port}"])
+        self.bench = Workbench(options)
         self.results: list[dict[str, float]] = []
 
     def fill(self, server: Server) -> None:
         subprocess.run(
-            [str(self.binaries.load), "produce", "--topic=full",
+            [str(self.bench.binaries.load), "produce", "--topic=full",
              f"--partitions={self.options.partitions}", f"--connections={self.options.partitions}",
              "--in-flight=2", "--acks=-1", "--create-topic", "--batch-bytes=102400",
              "--seconds=600", f"--stop-after-bytes={int(self.options.gigabytes * 1e9)}",
@@ -75,7 +69,7 @@ class Recovery:
         return time.monotonic() - began
 
     def measure(self) -> None:
-        with self.binaries.broker(name="recovery") as server:
+        with self.bench.binaries.broker(name="recovery") as server:
             self.fill(server)
             server.kill()
             for _ in range(self.options.rounds):
@@ -83,15 +77,14 @@ class Recovery:
                 server.kill()
                 (server.directory / "recovery-point-offset-checkpoint").unlink()
                 result["scan_s"] = self.start_s(server)
-                counted = metrics_of(self.metrics_port, "millrace_recovered_bytes_total")
+                counted = self.bench.counters("millrace_recovered_bytes_total")
                 server.kill()
                 result["read_s"], result["bytes"] = read_all_s(server.directory)
                 result["scanned_bytes"] = counted["millrace_recovered_bytes_total"]
                 self.results.append(result)
-        with open(self.work / "recovery.jsonl", "a") as results:
-            results.write(json.dumps({"gigabytes": self.options.gigabytes,
-                                      "partitions": self.options.partitions,
-                                      "rounds": self.results}) + "\n")
+        self.bench.keep("recovery", {"gigabytes": self.options.gigabytes,
+                                     "partitions": self.options.partitions,
+                                     "rounds": self.results})
 
     def rows(self) -> list[tuple[str, ...]]:
         def medians(member: str) -> tuple[str, str]:
@@ -109,16 +102,11 @@ class Recovery:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser = parser_of(__doc__)
     parser.add_argument("--gigabytes", type=float, default=10)
     parser.add_argument("--partitions", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="setting of the broker")
     options = parser.parse_args()
-    options.build = options.build.resolve()
     run = Recovery(options)
     run.measure()
     print(f"{options.gigabytes:g} GB in {options.partitions} partitions\n")
