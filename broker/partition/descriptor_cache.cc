@@ -57,6 +57,7 @@ class DescriptorCache::CachedFile final : public File {
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
   // A closed file is not: opening it may wait for the disk.
   bool IsResident(int64_t position, int64_t length) const override {
+    if (length <= 0) return true;
     if (!TryEnter()) return false;
     const bool is_resident = file_->IsResident(position, length);
     Leave();

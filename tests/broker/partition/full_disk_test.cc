@@ -26,8 +26,9 @@ class Hosted {
     shards_.Start();
     auto log = storage::Log::Open(fs, kDirectory, options, {}, kNow);
     REQUIRE(log.ok());
-    Environment environment{shards_[0], *pool_,      *codec_pool_, [this] { ++disk_failures; },
-                            &gate,      uses_reserve};
+    Environment environment{
+        shards_[0], *pool_,      *codec_pool_, load_pool_, [this] { ++disk_failures; },
+        &gate,      uses_reserve};
     partition_ = std::make_shared<Partition>(
         environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
     gate.Set({.is_full = false, .reserve_bytes = 10, .headroom_bytes = 1 << 30});
@@ -70,6 +71,7 @@ class Hosted {
   ShardSet shards_{1};
   std::unique_ptr<DiskPool> pool_ = std::make_unique<DiskPool>(1);
   MemoryBudget budget_{SIZE_MAX};
+  LoadPool load_pool_{1};
   std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
   std::shared_ptr<Partition> partition_;
 };
