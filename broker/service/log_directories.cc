@@ -27,6 +27,14 @@ bool IsOfTheDisk(const absl::Status& status) {
          absl::IsResourceExhausted(status) || absl::IsNotFound(status);
 }
 
+// Of several directories the first cannot be done without.
+absl::Status OfTheFirst(const absl::Status& status, const LogDirectories::Options& options) {
+  if (options.paths.size() == 1 || !IsOfTheDisk(status)) return status;
+  return {status.code(),
+          fmt::format("the first of log.dirs, which holds the metadata, cannot be opened: {}",
+                      Text(status))};
+}
+
 void ReportUnopened(const std::string& path, const absl::Status& status) {
   spdlog::critical(
       "{}: the log directory is offline with its partitions, the others serve. Repair or mount its "
@@ -42,7 +50,7 @@ absl::StatusOr<std::unique_ptr<LogDirectories>> LogDirectories::Open(const Optio
   std::unique_ptr<LogDirectories> directories(new LogDirectories(options.self));
   for (const std::string& path : options.paths) {
     status = directories->OpenNext(options.file_system, path);
-    if (!status.ok()) return status;
+    if (!status.ok()) return directories->all_.empty() ? OfTheFirst(status, options) : status;
   }
   status = CheckDirectoryIds(directories->all_);
   if (status.ok()) status = CheckFoundOnce(directories->all_);

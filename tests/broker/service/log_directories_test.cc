@@ -159,7 +159,8 @@ TEST_CASE("log directories: without the first there is no start") {
   FaultFileSystem fs;
   Use(fs, {"/a", "/b"});
   FailOpening(fs, "/a/.lock", absl::InternalError("/a/.lock: Input/output error"));
-  CHECK_THAT(Refusal(fs, {"/a", "/b"}), Contains("/a/.lock"));
+  CHECK_THAT(Refusal(fs, {"/a", "/b"}),
+             Contains("holds the metadata, cannot be opened: /a/.lock: Input/output error"));
 }
 
 TEST_CASE("log directories: one that the disk has lost is offline, the others are not") {
