@@ -11,8 +11,9 @@ import socket
 import struct
 import subprocess
 import time
+import urllib.request
 
-START_DEADLINE_S = 15
+START_DEADLINE_S = 120
 
 
 class ServerFailed(RuntimeError):
@@ -32,6 +33,14 @@ def touch_memory(gigabytes: int) -> None:
     touched = [mmap.mmap(-1, 1 << 30, flags=flags) for _ in range(gigabytes)]
     for piece in touched:
         piece.close()
+
+
+def metrics_of(port: int, prefix: str) -> dict[str, float]:
+    """What a broker with that metrics.listener counts under names that begin so."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in
+            (line.rsplit(" ", 1) for line in lines if line.startswith(prefix))}
 
 
 class Server:
@@ -55,21 +64,41 @@ class Server:
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
         self._output = open(self._directory.with_suffix(".output"), "w+b")
-        self._process = subprocess.Popen(
-            self._command, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT)
         try:
-            self._connect().close()
+            self.start()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_) -> None:
+        self.kill()
+        self._output.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def directory(self) -> pathlib.Path:
+        return self._directory
+
+    def start(self) -> None:
+        """Again after stop() or kill(), with what is in the directory; done when it takes
+        connections."""
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT)
+        self._connect().close()
+
+    def stop(self) -> None:
+        """In order."""
+        self._process.terminate()
+        if (status := self._process.wait()) != 0:
+            raise ServerFailed(f"{self.name} ended with {status}:\n{self.output()}")
+        self._process = None
+
+    def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._output.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+            self._process = None
 
     def _connect(self) -> socket.socket:
         deadline = time.monotonic() + START_DEADLINE_S

@@ -197,8 +197,12 @@ bool FetchCall::has_error() const {
   });
 }
 
+// A slice ends with its segment: behind an older one there is more, and this part cannot grow.
 bool FetchCall::IsSatisfied() const {
-  return items.empty() || total_bytes() >= bytes_min || has_error();
+  if (items.empty() || total_bytes() >= bytes_min || has_error()) return true;
+  return std::any_of(items.begin(), items.end(), [](const FetchItem& item) {
+    return item.outcome.slice.size > 0 && !item.outcome.is_active;
+  });
 }
 
 ErrorCode PlanFetch(Context& context, const wire::FetchRequest& request, FetchCall& call) {

@@ -118,6 +118,7 @@ awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
   MetricsReport report;
   report.metrics = co_await listener->CollectMetrics();
   report.loads = load_pool->counts();
+  report.flushes = host->flushes();
   report.memory_used_bytes = budget.used();
   report.memory_limit_bytes = budget.limit();
   report.log_lines_left_out = client_log.left_out();

@@ -221,6 +221,16 @@ void AddDisks(const MetricsReport& report, Families& families) {
                  static_cast<double>(offline));
 }
 
+void AddFlushes(const partition::FlushCounts::Totals& flushes, Families& families) {
+  families.Counter("millrace_log_flushes_total", "Syncs of partitions' logs.",
+                   static_cast<double>(flushes.flushes));
+  families.Counter("millrace_log_flushed_bytes_total", "Bytes that they made durable.",
+                   static_cast<double>(flushes.bytes));
+  families.Counter("millrace_log_flush_seconds_total",
+                   "How long they took, waiting for a thread included.",
+                   static_cast<double>(flushes.wait_ns) / kNsInSecond);
+}
+
 void AddLoads(const LoadCounts& loads, Families& families) {
   families.Counter("millrace_cold_fetches_total",
                    "Fetches that waited for records which were not in the page cache.",
@@ -243,6 +253,7 @@ std::string FormatMetrics(const MetricsReport& report) {
   Families families;
   AddApis(report.metrics, families);
   AddConnections(report.metrics, families);
+  AddFlushes(report.flushes, families);
   AddLoads(report.loads, families);
   families.Gauge("millrace_memory_used_bytes",
                  "What requests and answers in flight take of memory.budget.bytes.",

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/partition/flush_counts.h"
 #include "broker/runtime/load_pool.h"
 #include "broker/runtime/metrics.h"
 #include "broker/service/cleaner.h"
@@ -19,6 +20,7 @@ namespace millrace {
 struct MetricsReport {
   Metrics metrics;
   LoadCounts loads;
+  partition::FlushCounts::Totals flushes;
   int64_t memory_used_bytes = 0;
   int64_t memory_limit_bytes = 0;
   uint64_t log_lines_left_out = 0;

@@ -37,7 +37,7 @@ constexpr std::array kTable = std::to_array<Property>({
      "The data directories, if log.dirs is not set."},
     {"num.shards", kBroker, kInt, "0", 0, 256, "", "",
      "Threads that own partitions and connections; 0: one up to four cores, else half the cores."},
-    {"num.disk.threads", kBroker, kInt, "4", 1, 256, "", "",
+    {"num.disk.threads", kBroker, kInt, "16", 1, 256, "", "",
      "Threads for calls that may block on a disk."},
     {"num.partitions", kBroker, kInt, "1", 1, kInt32Max, "", "",
      "Partitions of a topic that is created without a number."},

@@ -16,6 +16,8 @@ void Flusher::Want() {
 void Flusher::Start() {
   in_flight_ = true;
   wanted_again_ = false;
+  covered_bytes_ = log_.undurable_bytes();
+  started_ = SteadyNowNs();
   storage::DiskJob job = log_.Flush();
   auto run = std::move(job.run);
   disk_pool_.Submit(shard_, std::move(run),
@@ -28,6 +30,7 @@ void Flusher::Start() {
 void Flusher::Finish(storage::DiskJob job, const absl::Status& status) {
   in_flight_ = false;
   if (status.ok()) {
+    if (counts_ != nullptr) counts_->Add(covered_bytes_, SteadyNowNs() - started_);
     if (job.finish) job.finish();
     if (wanted_again_) Start();
   }

@@ -5,10 +5,13 @@
 // the owner's `on_done` is called on the shard after each sync, with its status.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include <absl/status/status.h>
 
+#include "broker/partition/flush_counts.h"
+#include "broker/runtime/clock.h"
 #include "broker/runtime/disk_pool.h"
 #include "storage/log.h"
 
@@ -18,8 +21,13 @@ class Flusher {
  public:
   using OnDone = std::function<void(const absl::Status&)>;
 
-  Flusher(Shard& shard, DiskPool& disk_pool, storage::Log& log, OnDone on_done)
-      : shard_(shard), disk_pool_(disk_pool), log_(log), on_done_(std::move(on_done)) {}
+  // Without `counts` nothing is counted.
+  Flusher(Shard& shard, DiskPool& disk_pool, storage::Log& log, FlushCounts* counts, OnDone on_done)
+      : shard_(shard),
+        disk_pool_(disk_pool),
+        log_(log),
+        counts_(counts),
+        on_done_(std::move(on_done)) {}
 
   // Everything appended until now is to become durable soon.
   void Want();
@@ -32,9 +40,12 @@ class Flusher {
   Shard& shard_;
   DiskPool& disk_pool_;
   storage::Log& log_;
+  FlushCounts* counts_;
   OnDone on_done_;
   bool in_flight_ = false;
   bool wanted_again_ = false;
+  int64_t covered_bytes_ = 0;  // of the flush in flight
+  MonotonicNs started_;
 };
 
 }  // namespace millrace::partition

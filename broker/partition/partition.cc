@@ -27,7 +27,7 @@ Partition::Partition(Environment environment, PartitionName name, std::unique_pt
       name_(std::move(name)),
       log_(std::move(log)),
       replica_(log_->log_end()),
-      flusher_(environment_.shard, environment_.disk_pool, *log_,
+      flusher_(environment_.shard, environment_.disk_pool, *log_, environment_.flushes,
                [this](const absl::Status& status) { OnFlushed(status); }),
       flush_timer_([this] { FlushLater(); }),
       retry_timer_([this] { FlushLater(); }),
@@ -107,8 +107,9 @@ AppendOutcome Partition::AppendNow(std::span<std::byte> batch, const AppendReque
     replica_.OnAppend(outcome.base_offset, outcome.end, request.acks_all);
     StartBackgroundWork();
   }
-  if (environment_.disk != nullptr)
+  if (environment_.disk != nullptr) {
     environment_.disk->OnAppended(static_cast<int64_t>(batch.size()));
+  }
   if (request.acks_all && !IsCommitted(outcome.end)) flusher_.Want();
   waiters_.OnHighWatermark(replica_.high_watermark());
   return outcome;
@@ -296,6 +297,7 @@ FetchOutcome Partition::Fetch(const FetchRequest& request) {
   outcome.log = std::move(read->log);
   outcome.missing = std::move(read->missing);
   outcome.is_resident = read->is_resident;
+  outcome.is_active = read->is_active;
   return outcome;
 }
 

@@ -51,7 +51,8 @@ struct Environment {
   std::function<void()> on_disk_failure;
   DiskGate* disk = nullptr;   // null: not watched
   bool uses_reserve = false;  // appends are not refused while the disk is nearly full
-  size_t log_directory = 0;   // in which of the broker's it lies
+  FlushCounts* flushes = nullptr;
+  size_t log_directory = 0;  // in which of the broker's it lies
 };
 
 // What a topic's properties say beyond its log.
@@ -102,6 +103,7 @@ struct FetchOutcome {
   // `log`.
   storage::FileSlice missing;
   bool is_resident = true;  // whether the slice is in the page cache, where that was asked for
+  bool is_active = false;   // whether it lies in the segment that is appended to
   // Set instead of records where the follower's log has parted from this one: until where they may
   // still be the same.
   std::optional<storage::Log::EpochEnd> diverging_epoch;

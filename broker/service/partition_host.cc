@@ -191,6 +191,7 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
       },
       &directory.watch->gate(),
       IsInternalTopic(name.topic),
+      &flushes_,
       directory.index};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
   hosted->SetOptions(settings.log, settings.partition);

@@ -67,6 +67,7 @@ class PartitionHost {
   awaitable<absl::Status> SaveCheckpoints() { return environment_.shard.Run(WriteCheckpoints()); }
   // What was read and checked since the start because the broker had not been stopped in order.
   int64_t recovered_bytes() const { return recovered_bytes_; }
+  partition::FlushCounts::Totals flushes() const { return flushes_.totals(); }
   // The log directories and their disks, as they are now. On any shard.
   awaitable<std::vector<LogDirectoryState>> Describe() {
     return environment_.shard.Run(DescribeHere());
@@ -128,6 +129,7 @@ class PartitionHost {
 
   Environment environment_;
   int64_t recovered_bytes_ = 0;
+  partition::FlushCounts flushes_;
   bool has_unopened_ = false;
   bool making_room_ = false;
   bool stopping_ = false;

@@ -1,7 +1,9 @@
-// A crash at every change that a script makes on the disk: whatever was durable before is there
-// afterwards, nothing else than a prefix of what was appended is, and the log goes on working.
+// A crash at every change that a script makes on the disk, and a device that fails at every
+// operation in turn: whatever was durable before is there afterwards, nothing else than a prefix of
+// what was appended is, and the log goes on working.
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -18,6 +20,7 @@ using test::kLogDirectory;
 using test::kNow;
 using test::MakeBatch;
 using test::MakeLogDisk;
+using test::Operation;
 using test::ReadAll;
 using test::TestRecord;
 
@@ -48,16 +51,26 @@ void Note(Witness& witness, const Log& log) {
   witness.log_start = log.log_start_offset();
 }
 
+// False when the disk failed.
+bool Retain(Log& log, Witness& witness) {
+  auto job = log.DeleteOldSegments(kNow, log.durable_end());
+  if (!job.has_value()) return true;
+  witness.log_start = log.log_start_offset();
+  if (!Carry(*std::move(job))) return false;
+  auto unlinking = log.UnlinkDeleted();
+  return !unlinking.has_value() || Carry(*std::move(unlinking));
+}
+
 // Appends, rolls, flushes, removes and closes until it is done or the disk fails.
 void RunScript(FaultFileSystem& fs, Witness& witness) {
   for (int run = 0; run < 2; ++run) {
+    // The marker goes before anything is opened.
     auto opened = Log::Open(fs, kLogDirectory, kOptions,
-                            {.clean = witness.clean,
+                            {.clean = std::exchange(witness.clean, false),
                              .recovery_point = witness.recovery_point,
                              .log_start_offset = witness.log_start},
                             kNow);
     if (!opened.ok()) return;
-    witness.clean = false;
     Log& log = **opened;
     for (int i = 0; i < 16; ++i) {
       const std::string value = ValueOf(static_cast<int>(witness.appended.size()));
@@ -69,12 +82,11 @@ void RunScript(FaultFileSystem& fs, Witness& witness) {
         if (!Carry(log.Flush())) return;
         Note(witness, log);
       }
-      if (i % 8 == 7) {
-        if (auto job = log.DeleteOldSegments(kNow, log.durable_end())) {
-          witness.log_start = log.log_start_offset();
-          if (!Carry(*std::move(job))) return;
-        }
+      if (i % 8 == 5) {  // DeleteRecords
+        log.AdvanceLogStart(std::min(log.durable_end(), log.log_start_offset() + 2));
+        witness.log_start = log.log_start_offset();
       }
+      if (i % 8 == 7 && !Retain(log, witness)) return;
     }
     if (!log.Close().ok()) return;
     Note(witness, log);
@@ -135,6 +147,47 @@ TEST_CASE("log: power loss and kill -9 at every change on the disk lose nothing 
         fs.Crash(how * 1'000'003 + static_cast<uint64_t>(stop));
       }
       CheckAfterCrash(fs, witness);
+    }
+  }
+}
+
+TEST_CASE("log: a device that fails at any operation loses nothing that was durable") {
+  struct Case {
+    Operation operation;
+    bool may_be_full;  // whether it is one that a full disk refuses
+  };
+  constexpr Case kCases[] = {{Operation::kOpen, true},           {Operation::kRead, false},
+                             {Operation::kWrite, true},          {Operation::kSync, false},
+                             {Operation::kTruncate, true},       {Operation::kSize, false},
+                             {Operation::kRename, true},         {Operation::kRemoveFile, false},
+                             {Operation::kSyncDirectory, false}, {Operation::kMap, false},
+                             {Operation::kList, false}};
+  constexpr int64_t kOperationsMax = 400;
+  for (const auto& [operation, may_be_full] : kCases) {
+    for (int64_t skip = 0; skip <= kOperationsMax; ++skip) {
+      for (const bool is_full : {false, true}) {
+        if (is_full && !may_be_full) continue;
+        INFO("operation " << static_cast<int>(operation) << ", after " << skip << ", full "
+                          << is_full);
+        auto fs = MakeLogDisk();
+        Witness witness;
+        fs.Inject({.operation = operation,
+                   .status = is_full ? absl::ResourceExhaustedError("ENOSPC")
+                                     : absl::InternalError("EIO"),
+                   .skip = skip,
+                   .times = is_full ? 3 : 1,
+                   .written_prefix = skip % 71});
+        RunScript(fs, witness);
+        // At the last step nothing is left that could fail.
+        if (skip == kOperationsMax) REQUIRE(witness.clean);
+        fs.ClearFaults();
+        if (skip % 2 == 0) {
+          fs.KillProcess();
+        } else {
+          fs.Crash(static_cast<uint64_t>(skip));
+        }
+        CheckAfterCrash(fs, witness);
+      }
     }
   }
 }

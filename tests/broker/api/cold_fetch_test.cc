@@ -152,10 +152,14 @@ TEST_CASE("cold fetch: the disk is waited for although the client does not want 
 TEST_CASE("cold fetch: one that asks for more than there is waits for it after its load") {
   ColdBroker cold(GENERATE(1, 4));
   TestClient reader = cold.Connect(), other = cold.Connect();
-  FetchCall call = Old(kBatches - 2, 50 << 20);
+  // The first of a new segment, so that all three are in one.
+  Produce(other, "old", 0, BatchOf({cold.ValueOf(5)}));
+  cold.fs.Evict("/old-");
+  FetchCall call = Old(kBatches, 50 << 20);
   call.request().max_wait_ms = kHourMs;
   call.request().min_bytes = static_cast<int32_t>(3 * kValueBytes);
   reader.Send(call.request(), kFetchVersion);
+  Produce(other, "old", 0, BatchOf({cold.ValueOf(6)}));
   Produce(other, "old", 0, BatchOf({cold.ValueOf(7)}));
   auto answer = reader.Receive<wire::FetchRequest>(kFetchVersion);
   CHECK(ValuesIn(answer->responses[0].partitions[0].records).size() == 3);

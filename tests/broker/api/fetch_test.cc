@@ -115,6 +115,20 @@ TEST_CASE("fetch: one that waits for more than an answer holds is answered when 
   CHECK(Fetch(client, call)->responses[0].partitions[0].records.bytes->size() >= 3000);
 }
 
+TEST_CASE("fetch: the end of an older segment is answered at once, whatever it is asked for") {
+  TestBroker broker(GENERATE(1, 4));
+  TestClient client = broker.Connect();
+  CreateTopic(client, "t", 1, {{"segment.bytes", "1048576"}});
+  const std::string value(600 << 10, 'x');
+  for (int i = 0; i < 2; ++i) Produce(client, "t", 0, BatchOf({value}));
+  FetchCall call;
+  call.Add("t", 0, 0, 50 << 20);
+  call.request().max_wait_ms = kHourMs;
+  call.request().min_bytes = 50 << 20;
+  auto answer = client.Call(call.request(), kFetchVersion);
+  CHECK(ValuesIn(answer->responses[0].partitions[0].records).size() == 1);
+}
+
 TEST_CASE("fetch: one that waits in vain is answered when its time is over") {
   TestBroker broker(GENERATE(1, 4));
   TestClient client = broker.Connect();

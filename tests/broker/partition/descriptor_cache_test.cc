@@ -56,6 +56,19 @@ TEST_CASE("descriptor cache: files beyond the limit are closed and opened again 
   CHECK(files.cache.reopened() > 0);
 }
 
+TEST_CASE("descriptor cache: a closed file is not in memory until it is loaded") {
+  Files files(1);
+  const auto a = files.Make("a");
+  CHECK(a->IsResident(0, 1));
+  const auto b = files.Make("b");
+  REQUIRE_FALSE(a->IsOpen());
+  CHECK_FALSE(a->IsResident(0, 1));
+  CHECK(a->IsResident(0, 0));
+  CHECK(a->Load(0, 1).ok());
+  CHECK(a->IsResident(0, 1));
+  CHECK_FALSE(b->IsResident(0, 1));
+}
+
 TEST_CASE("descriptor cache: a file that is used again and again is spared") {
   Files files(3);
   const auto busy = files.Make("busy");
