@@ -113,6 +113,14 @@ absl::Status CheckMetadata(const std::vector<std::string>& names,
 
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(
     FileSystem& fs, std::string path, const DataDirectoryOptions& options) {
+  auto directory = Prepare(fs, std::move(path), options);
+  if (!directory.ok()) return directory;
+  if (absl::Status begun = (*directory)->Begin(); !begun.ok()) return begun;
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Prepare(
+    FileSystem& fs, std::string path, const DataDirectoryOptions& options) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   if (absl::Status made = CreateDurably(fs, path); !made.ok()) return Explain(made, path);
   absl::StatusOr<DirectoryLock> lock = DirectoryLock::Take(fs, path);
@@ -126,9 +134,7 @@ absl::Status DataDirectory::Load(const DataDirectoryOptions& options) {
   const absl::StatusOr<std::vector<std::string>> names = fs_.List(path_);
   if (!names.ok()) return names.status();
   if (absl::Status status = LoadIdentity(options, *names); !status.ok()) return status;
-  if (absl::Status status = FindPartitions(*names); !status.ok()) return status;
-  // Last, so that a refused start leaves the directory as clean as it was.
-  return TakeCleanMarker();
+  return FindPartitions(*names);
 }
 
 std::string DataDirectory::FilePath(std::string_view name) const {
@@ -171,12 +177,12 @@ absl::Status DataDirectory::LoadIdentity(const DataDirectoryOptions& options,
   return ReplaceFile(fs_, file, EncodeMetaProperties(identity_));
 }
 
-absl::Status DataDirectory::TakeCleanMarker() {
+absl::Status DataDirectory::Begin() {
   const std::string marker = FilePath(kCleanMarker);
   if (!fs_.Exists(marker)) return absl::OkStatus();
-  if (absl::Status removed = fs_.RemoveFile(marker); !removed.ok()) return removed;
+  if (absl::Status removed = fs_.RemoveFile(marker); !removed.ok()) return Explain(removed, path_);
   // Were it to come back after a crash, broken indexes would be trusted.
-  if (absl::Status synced = fs_.SyncDirectory(path_); !synced.ok()) return synced;
+  if (absl::Status synced = fs_.SyncDirectory(path_); !synced.ok()) return Explain(synced, path_);
   was_clean_ = true;
   return absl::OkStatus();
 }

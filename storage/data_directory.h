@@ -68,9 +68,15 @@ struct FoundPartition {
 
 class DataDirectory {
  public:
-  // Creates what is missing, takes the lock, and removes the clean-shutdown marker for good.
+  // Prepare and Begin in one.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(FileSystem& fs, std::string path,
                                                              const DataDirectoryOptions& options);
+  // Creates what is missing, takes the lock and reads what the directory says of itself. Who stops
+  // here leaves it as clean as it was.
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> Prepare(
+      FileSystem& fs, std::string path, const DataDirectoryOptions& options);
+  // Removes the clean-shutdown marker for good: before the first log is opened.
+  absl::Status Begin();
 
   const std::string& path() const { return path_; }
   const std::string& cluster_id() const { return identity_.cluster_id; }
@@ -99,7 +105,6 @@ class DataDirectory {
   absl::Status Load(const DataDirectoryOptions& options);
   absl::Status LoadIdentity(const DataDirectoryOptions& options,
                             const std::vector<std::string>& names);
-  absl::Status TakeCleanMarker();
   absl::Status FindPartitions(const std::vector<std::string>& names);
   std::vector<ManifestEntry> LoadManifest() const;
   std::string FilePath(std::string_view name) const;

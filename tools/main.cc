@@ -13,7 +13,8 @@ namespace {
 void AddServe(CLI::App& app, ServeOptions& options, int& code) {
   CLI::App* serve = app.add_subcommand("serve", "Run a broker.");
   serve->add_option("--data-dir", options.data_directory,
-                    "Where the data lives (default ./millrace-data).");
+                    "Where the data lives, one directory or several with commas (default "
+                    "./millrace-data).");
   serve->add_option("--listen", options.listen, "host:port (default 127.0.0.1:9092).");
   serve->add_option("--config", options.config_file, "A server.properties file.");
   serve->add_option("--set", options.set, "name=value, over the file; may be repeated.")

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -98,11 +99,11 @@ int Serve(const ServeOptions& options) {
   auto config = MakeConfig(*settings, std::thread::hardware_concurrency());
   if (!config.ok()) return Fail(config.status());
   std::string host = config->listen.host;
-  std::string data_directory = config->data_directory;
+  std::string directories = fmt::format("{}", fmt::join(config->log_directories, ", "));
   auto broker = Broker::Start(*std::move(config));
   if (!broker.ok()) return Fail(broker.status());
   std::printf("millrace: listening on %s:%u, data in %s\n", host.c_str(),
-              static_cast<unsigned>((*broker)->port()), data_directory.c_str());
+              static_cast<unsigned>((*broker)->port()), directories.c_str());
   std::fflush(stdout);
 
   int received = 0;

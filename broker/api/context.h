@@ -38,7 +38,6 @@ struct ApiOptions {
   bool auto_create_topics = true;
   int64_t fetch_bytes_max = 55 << 20;
   size_t fetch_sessions_max = 1000;
-  std::string log_directory;
 };
 
 // One for the whole broker; outlives every handler.

@@ -1,6 +1,7 @@
 // What is known of logs beyond their records: DescribeLogDirs, DescribeProducers,
 // OffsetForLeaderEpoch.
 #include <algorithm>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -20,6 +21,7 @@ using Producers = wire::DescribeProducersResponse;
 using EpochEnd = wire::OffsetForLeaderEpochResponse::Partition;
 
 struct LogSize {
+  size_t log_directory;
   std::string topic;
   PartitionIndex index;
   int64_t bytes;
@@ -29,7 +31,7 @@ struct LogSize {
 awaitable<void> CollectSizes(partition::PartitionTable& table, std::vector<LogSize>& sizes) {
   for (const auto& hosted : table.On(Shard::Current()).All()) {
     const partition::PartitionName& name = hosted->name();
-    sizes.push_back({name.topic, name.index, hosted->log().size_bytes()});
+    sizes.push_back({hosted->log_directory(), name.topic, name.index, hosted->log().size_bytes()});
   }
   co_return;
 }
@@ -48,7 +50,7 @@ void KeepAsked(const AskedTopics& asked, std::vector<LogSize>& sizes) {
 }
 
 // `sizes` is sorted: neighbours of one topic share an entry.
-wire::Array<LogDirs::Topic> PutSizes(wire::Arena& arena, const std::vector<LogSize>& sizes) {
+wire::Array<LogDirs::Topic> PutSizes(wire::Arena& arena, std::span<const LogSize> sizes) {
   auto topics = arena.NewArray<LogDirs::Topic>(sizes.size());
   size_t count = 0;
   for (size_t first = 0; first < sizes.size();) {
@@ -66,15 +68,19 @@ wire::Array<LogDirs::Topic> PutSizes(wire::Arena& arena, const std::vector<LogSi
   return topics;
 }
 
-awaitable<void> MeasureDisk(const Context& context, LogDirs::Result& result) {
-  auto space = co_await context.services.host.MeasureDisk();
-  if (space.ok()) {
-    result.total_bytes = space->total_bytes;
-    result.usable_bytes = space->usable_bytes;
-  } else {
-    spdlog::error("{}: {}", result.log_dir, space.status().ToString());
+// `sizes` are those of the directory. What is offline, or cannot be measured, says nothing more.
+LogDirs::Result ResultOf(wire::Arena& arena, const service::LogDirectoryState& state,
+                         std::span<const LogSize> sizes) {
+  LogDirs::Result result;
+  result.log_dir = arena.Copy(state.path);
+  if (!state.is_online || !state.space.has_value()) {
     result.error_code = ErrorCode::kKafkaStorageError;
+    return result;
   }
+  result.total_bytes = state.space->total_bytes;
+  result.usable_bytes = state.space->usable_bytes;
+  result.topics = PutSizes(arena, sizes);
+  return result;
 }
 
 awaitable<void> ListProducers(const Context& context, partition::PartitionKey key,
@@ -117,14 +123,19 @@ awaitable<void> HandleDescribeLogDirs(Context& context, wire::DescribeLogDirsReq
   }
   KeepAsked(request.topics, sizes);
   std::sort(sizes.begin(), sizes.end(), [](const LogSize& a, const LogSize& b) {
-    return std::tie(a.topic, a.index) < std::tie(b.topic, b.index);
+    return std::tie(a.log_directory, a.topic, a.index) <
+           std::tie(b.log_directory, b.topic, b.index);
   });
   LogDirs response;
-  response.results = context.arena().NewArray<LogDirs::Result>(1);
-  LogDirs::Result& result = response.results[0];
-  result.log_dir = context.services.options.log_directory;
-  co_await MeasureDisk(context, result);
-  if (result.error_code == ErrorCode::kNone) result.topics = PutSizes(context.arena(), sizes);
+  const std::vector<service::LogDirectoryState> states = co_await context.services.host.Describe();
+  response.results = context.arena().NewArray<LogDirs::Result>(states.size());
+  for (size_t i = 0, first = 0; i < states.size(); ++i) {
+    size_t end = first;
+    while (end < sizes.size() && sizes[end].log_directory == i) ++end;
+    response.results[i] =
+        ResultOf(context.arena(), states[i], std::span(sizes).subspan(first, end - first));
+    first = end;
+  }
   Answer(context, slot, response);
 }
 

@@ -1,6 +1,5 @@
 #include "broker/app/broker.h"
 
-#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -15,15 +14,13 @@
 #include "broker/net/listener.h"
 #include "broker/partition/descriptor_cache.h"
 #include "broker/runtime/process.h"
-#include "broker/runtime/random.h"
 #include "broker/runtime/run_and_wait.h"
 #include "broker/service/broker_config_service.h"
 #include "broker/service/cleaner.h"
-#include "broker/service/disk_watch.h"
 #include "broker/service/group_service.h"
+#include "broker/service/log_directories.h"
 #include "broker/service/producer_ids.h"
 #include "broker/service/topic_service.h"
-#include "storage/data_directory.h"
 #include "storage/metadata_names.h"
 
 namespace millrace {
@@ -34,19 +31,11 @@ constexpr int64_t kDrainMsMax = 2000;
 // So many pieces are on their way from the disk at once.
 constexpr size_t kLoadThreads = 4;
 
-api::ApiOptions MakeApiOptions(const core::Properties& properties, std::string log_directory) {
+api::ApiOptions MakeApiOptions(const core::Properties& properties) {
   return {.auto_create_topics = properties.Bool("auto.create.topics.enable"),
           .fetch_bytes_max = properties.Integer("fetch.max.bytes"),
           .fetch_sessions_max =
-              static_cast<size_t>(properties.Integer("max.incremental.fetch.session.cache.slots")),
-          .log_directory = std::move(log_directory)};
-}
-
-storage::DataDirectoryOptions MakeDirectoryOptions(BrokerId self) {
-  return {.broker_id = self,
-          .cluster_id_seed = FreshRandomBytes(),
-          .directory_id_seed = FreshRandomBytes(),
-          .metadata_directory = std::string(storage::kMetadataDirectory)};
+              static_cast<size_t>(properties.Integer("max.incremental.fetch.session.cache.slots"))};
 }
 
 }  // namespace
@@ -72,7 +61,7 @@ struct Broker::Parts {
   awaitable<int64_t> LogBytesOn(size_t shard_index, int64_t& partitions);
   absl::Status Open();
   core::ImagePtr FirstImage() const;
-  service::DiskWatch::Environment WatchedDisk();
+  service::DiskWatch::Environment HowToWatchDisks();
   void BuildServices();
   awaitable<absl::Status> Load();
   awaitable<absl::Status> Close();
@@ -84,9 +73,8 @@ struct Broker::Parts {
   std::vector<std::unique_ptr<ShardMemory>> memories;  // one a shard
   ClientLog client_log;
   partition::DescriptorCache files;
-  std::unique_ptr<service::DiskWatch> disk_watch;  // its gate outlives the partitions
+  std::unique_ptr<service::LogDirectories> directories;  // outlive the partitions
   partition::PartitionTable table;
-  std::unique_ptr<storage::DataDirectory> data_directory;
   std::unique_ptr<DiskPool> disk_pool;
   // Threads of their own, so that no sync waits behind a read,
   std::unique_ptr<LoadPool> load_pool = std::make_unique<LoadPool>(kLoadThreads);
@@ -145,11 +133,7 @@ awaitable<net::HttpAnswer> Broker::Parts::AnswerHttp(std::string path) {
   for (size_t i = 0; i < shards.size(); ++i) {
     report.log_bytes += co_await shards[i].Run(LogBytesOn(i, report.partitions));
   }
-  absl::StatusOr<storage::DiskSpace> space = co_await host->MeasureDisk();
-  if (space.ok()) report.disk_free_bytes = space->usable_bytes;
-  report.disk_reserved_bytes = disk_watch->gate().reserve_bytes();
-  report.disk_is_full = disk_watch->gate().is_full();
-  report.disk_refusals = disk_watch->gate().refused();
+  report.directories = co_await host->Describe();
   ProcessUsage usage = ReadProcessUsage();
   report.resident_bytes = usage.resident_bytes;
   report.cpu_seconds = usage.cpu_seconds;
@@ -167,15 +151,16 @@ awaitable<int64_t> Broker::Parts::LogBytesOn(size_t shard_index, int64_t& partit
 
 absl::Status Broker::Parts::Open() {
   storage::FileSystem& fs = *config.file_system;
-  auto opened = storage::DataDirectory::Open(fs, config.data_directory, MakeDirectoryOptions(self));
+  auto opened = service::LogDirectories::Open({fs, config.log_directories, self});
   if (!opened.ok()) return opened.status();
-  data_directory = *std::move(opened);
+  directories = *std::move(opened);
   disk_pool = std::make_unique<DiskPool>(
       static_cast<size_t>(config.properties.Integer("num.disk.threads")));
   codec_pool = std::make_unique<CodecPool>(config.shards, budget);
   auto opened_store = metadata::LocalStore::Open(
       {shards[0], *disk_pool, fs},
-      fmt::format("{}/{}", config.data_directory, storage::kMetadataDirectory), WallNow());
+      fmt::format("{}/{}", directories->metadata().data->path(), storage::kMetadataDirectory),
+      WallNow());
   if (!opened_store.ok()) return opened_store.status();
   store = *std::move(opened_store);
   return absl::OkStatus();
@@ -183,7 +168,7 @@ absl::Status Broker::Parts::Open() {
 
 core::ImagePtr Broker::Parts::FirstImage() const {
   auto image = std::make_shared<core::ClusterImage>();
-  image->cluster_id = data_directory->cluster_id();
+  image->cluster_id = directories->metadata().data->cluster_id();
   image->controller = self;
   core::BrokerImage broker{.id = self, .host = config.advertised.host};
   broker.port = config.advertised.port == 0 ? listener->port() : config.advertised.port;
@@ -193,11 +178,11 @@ core::ImagePtr Broker::Parts::FirstImage() const {
   return image;
 }
 
-service::DiskWatch::Environment Broker::Parts::WatchedDisk() {
+service::DiskWatch::Environment Broker::Parts::HowToWatchDisks() {
   const int64_t reserved = config.properties.Integer("log.dir.reserved.bytes");
   return {.shard = shards[0],
           .disk_pool = *disk_pool,
-          .path = config.data_directory,
+          .path = {},
           .reserved_bytes = reserved < 0 ? std::nullopt : std::optional(reserved),
           .on_full = [this] { host->MakeRoom(); },
           .on_room = [this] { topics->OnRoom(); }};
@@ -205,13 +190,13 @@ service::DiskWatch::Environment Broker::Parts::WatchedDisk() {
 
 void Broker::Parts::BuildServices() {
   Shard& first = shards[0];
-  disk_watch = std::make_unique<service::DiskWatch>(WatchedDisk());
+  directories->Watch(HowToWatchDisks());
   view = std::make_unique<service::ClusterView>(shards, FirstImage());
-  host = std::make_unique<service::PartitionHost>(service::PartitionHost::Environment{
-      first, *disk_pool, *codec_pool, *load_pool, table, files, *data_directory, disk_watch->gate(),
-      config.properties, self});
-  topics = std::make_unique<service::TopicService>(
-      service::TopicService::Environment{first, *store, *view, *host, config.properties, self});
+  host = std::make_unique<service::PartitionHost>(
+      service::PartitionHost::Environment{first, *disk_pool, *codec_pool, *load_pool, table, files,
+                                          *directories, config.properties, self});
+  topics = std::make_unique<service::TopicService>(service::TopicService::Environment{
+      first, *store, *view, *host, *directories, config.properties, self});
   broker_configs = std::make_unique<service::BrokerConfigService>(
       service::BrokerConfigService::Environment{first, *store, *topics});
   groups = std::make_unique<service::GroupService>(
@@ -221,9 +206,7 @@ void Broker::Parts::BuildServices() {
       service::Cleaner::Environment{first, table, *view, budget, config.properties});
   services = std::make_unique<api::Services>(api::Services{
       *view, table, *topics, *broker_configs, *groups, *producer_ids, *host, *disk_pool,
-      *codec_pool, *load_pool, client_log,
-      MakeApiOptions(config.properties,
-                     std::filesystem::absolute(config.data_directory).lexically_normal())});
+      *codec_pool, *load_pool, client_log, MakeApiOptions(config.properties)});
   for (size_t i = 0; i < shards.size(); ++i) {
     routers.push_back(std::make_unique<api::Router>(*services, shards[i], *memories[i]));
   }
@@ -232,7 +215,7 @@ void Broker::Parts::BuildServices() {
 awaitable<absl::Status> Broker::Parts::Load() {
   // Before the logs: how far recovery has come can be seen there.
   if (http != nullptr) http->Start();
-  co_await disk_watch->Start();
+  co_await directories->StartWatching();
   absl::Status started = co_await topics->Start();
   if (!started.ok()) co_return started;
   started = co_await host->StartMaintenance();
@@ -249,7 +232,7 @@ awaitable<absl::Status> Broker::Parts::Load() {
 awaitable<absl::Status> Broker::Parts::Close() {
   if (http != nullptr) co_await http->Stop();
   co_await listener->StopTaking();
-  co_await disk_watch->Stop();
+  co_await directories->StopWatching();
   co_await host->StopMaintenance();
   co_await cleaner->Stop();
   co_await topics->Stop();
@@ -289,7 +272,9 @@ uint16_t Broker::port() const { return parts_->listener->port(); }
 
 uint16_t Broker::metrics_port() const { return parts_->http == nullptr ? 0 : parts_->http->port(); }
 
-const std::string& Broker::cluster_id() const { return parts_->data_directory->cluster_id(); }
+const std::string& Broker::cluster_id() const {
+  return parts_->directories->metadata().data->cluster_id();
+}
 
 const MemoryBudget& Broker::memory_budget() const { return parts_->budget; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -131,13 +133,40 @@ absl::Status SetMetricsListener(BrokerConfig& config) {
   return absl::OkStatus();
 }
 
-absl::Status SetDataDirectory(BrokerConfig& config) {
-  std::string directories = config.properties.Text("log.dirs");
-  if (directories.empty()) directories = config.properties.Text("log.dir");
-  if (directories.find(',') != std::string::npos) {
-    return Refuse(fmt::format("log.dirs: one directory is supported, not '{}'", directories));
+// As it was written: the property's own value has no empty elements any more, and none twice.
+std::string_view LastValue(const std::vector<NameAndValue>& values, std::string_view name) {
+  for (auto value = values.rbegin(); value != values.rend(); ++value) {
+    if (value->first == name) return value->second;
   }
-  config.data_directory = std::move(directories);
+  return {};
+}
+
+// The directory that a path leads to, as far as it is there already.
+std::string Destination(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path found = std::filesystem::weakly_canonical(path, error);
+  if (error) found = std::filesystem::absolute(path).lexically_normal();
+  return found;
+}
+
+absl::Status SetLogDirectories(const std::vector<NameAndValue>& values, BrokerConfig& config) {
+  std::string_view name = "log.dirs";
+  std::string list(TrimBlank(LastValue(values, name)));
+  if (list.empty()) {
+    name = "log.dir";
+    list = config.properties.IsSet(name) ? LastValue(values, name) : config.properties.Text(name);
+  }
+  for (std::string_view rest = list;; rest.remove_prefix(rest.find(',') + 1)) {
+    std::string path(TrimBlank(rest.substr(0, rest.find(','))));
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    if (path.empty()) return Refuse(fmt::format("{} has an empty element: '{}'", name, list));
+    for (const std::string& other : config.log_directories) {
+      if (Destination(other) != Destination(path)) continue;
+      return Refuse(fmt::format("{} names one directory twice: '{}' and '{}'", name, other, path));
+    }
+    config.log_directories.push_back(std::move(path));
+    if (rest.find(',') == std::string_view::npos) break;
+  }
   return absl::OkStatus();
 }
 
@@ -200,7 +229,7 @@ absl::StatusOr<BrokerConfig> MakeConfig(const std::vector<NameAndValue>& values,
   absl::Status status = SetAll(values, config);
   if (status.ok()) status = SetListeners(config);
   if (status.ok()) status = SetMetricsListener(config);
-  if (status.ok()) status = SetDataDirectory(config);
+  if (status.ok()) status = SetLogDirectories(values, config);
   if (status.ok()) status = SetLimits(config);
   if (!status.ok()) return status;
   config.shards = ShardsFor(config.properties.Integer("num.shards"), cores);

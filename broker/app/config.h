@@ -1,7 +1,8 @@
 // The broker's configuration: the property table's values from a file, the environment and the
 // command line, later over earlier; and what they mean for the parts of the broker.
 //
-// Pure. Faults name the property, its value and what would be right.
+// Pure, but for looking at the machine: its memory, and which paths are the same directory. Faults
+// name the property, its value and what would be right.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ struct Endpoint {
 // Everything that a broker needs to know before it starts.
 struct BrokerConfig {
   core::Properties properties{core::PropertyScope::kBroker};
-  std::string data_directory;
+  std::vector<std::string> log_directories;  // at least one; the first holds the metadata
   storage::FileSystem* file_system = &storage::PosixFileSystem();
   Endpoint listen;
   Endpoint advertised;              // port 0: the one that is listened on

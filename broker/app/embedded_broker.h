@@ -13,7 +13,7 @@
 namespace millrace {
 
 struct EmbeddedBrokerOptions {
-  std::string data_directory;
+  std::string data_directory;  // or several, as log.dirs has them
   size_t shards = 1;
   std::vector<NameAndValue> properties;
   uint16_t port = 0;  // 0: a free one

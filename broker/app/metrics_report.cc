@@ -1,5 +1,6 @@
 #include "broker/app/metrics_report.h"
 
+#include <algorithm>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -31,13 +32,12 @@ constexpr double kNsInSecond = 1e9;
 class Families {
  public:
   void Gauge(const char* name, const char* help, double value) {
-    ClientMetric metric;
-    metric.gauge.value = value;
-    Begin(name, help, MetricType::Gauge).metric.push_back(std::move(metric));
+    Begin(name, help, MetricType::Gauge);
+    AddValue({}, value);
   }
   void Counter(const char* name, const char* help, double value) {
     Begin(name, help, MetricType::Counter);
-    AddCount({}, value);
+    AddValue({}, value);
   }
   MetricFamily& Begin(const char* name, const char* help, MetricType type) {
     MetricFamily family;
@@ -47,10 +47,11 @@ class Families {
     families_.push_back(std::move(family));
     return families_.back();
   }
-  // To the family that was begun last.
-  void AddCount(std::vector<ClientMetric::Label> labels, double value) {
+  // To the family that was begun last, of either type.
+  void AddValue(std::vector<ClientMetric::Label> labels, double value) {
     ClientMetric metric;
     metric.label = std::move(labels);
+    metric.gauge.value = value;
     metric.counter.value = value;
     families_.back().metric.push_back(std::move(metric));
   }
@@ -105,22 +106,22 @@ void AddApis(const Metrics& metrics, Families& families) {
   ApiCounts apis = NamedApis(metrics);
   families.Begin("millrace_requests_total", "Requests that arrived whole.", MetricType::Counter);
   for (auto& [name, api] : apis) {
-    families.AddCount({{"api", name}}, static_cast<double>(api.requests));
+    families.AddValue({{"api", name}}, static_cast<double>(api.requests));
   }
   families.Begin("millrace_request_bytes_total", "Their bytes, with the length before them.",
                  MetricType::Counter);
   for (auto& [name, api] : apis) {
-    families.AddCount({{"api", name}}, static_cast<double>(api.request_bytes));
+    families.AddValue({{"api", name}}, static_cast<double>(api.request_bytes));
   }
   families.Begin("millrace_response_bytes_total", "Bytes of the answers.", MetricType::Counter);
   for (auto& [name, api] : apis) {
-    families.AddCount({{"api", name}}, static_cast<double>(api.response_bytes));
+    families.AddValue({{"api", name}}, static_cast<double>(api.response_bytes));
   }
   families.Begin("millrace_request_errors_total",
                  "Answers with an error code, by the first that is not NONE.", MetricType::Counter);
   for (const auto& [key, count] : metrics.errors) {
     auto code = static_cast<ErrorCode>(key.second);
-    families.AddCount({{"api", NameOf(key.first)}, {"error", std::string(ErrorName(code))}},
+    families.AddValue({{"api", NameOf(key.first)}, {"error", std::string(ErrorName(code))}},
                       static_cast<double>(count));
   }
   families.Begin("millrace_request_duration_seconds",
@@ -138,13 +139,13 @@ void AddConnections(const Metrics& metrics, Families& families) {
   families.Begin("millrace_connections_closed_total", "Connections that ended, by the reason.",
                  MetricType::Counter);
   for (size_t i = 0; i < kCloseReasons; ++i) {
-    families.AddCount({{"reason", std::string(kCloseNames[i])}},
+    families.AddValue({{"reason", std::string(kCloseNames[i])}},
                       static_cast<double>(metrics.closed[i]));
   }
   families.Begin("millrace_connections_refused_total", "Connections beyond a limit, by the limit.",
                  MetricType::Counter);
   for (size_t i = 0; i < kRefuseReasons; ++i) {
-    families.AddCount({{"reason", std::string(kRefuseNames[i])}},
+    families.AddValue({{"reason", std::string(kRefuseNames[i])}},
                       static_cast<double>(metrics.refused[i]));
   }
 }
@@ -170,19 +171,54 @@ void AddCleaner(const MetricsReport& report, Families& families) {
                  static_cast<double>(*report.since_cleaning_ms) / 1e3);
 }
 
-void AddDisk(const MetricsReport& report, Families& families) {
-  if (report.disk_free_bytes.has_value()) {
-    families.Gauge("millrace_disk_free_bytes", "What the log directory's disk has left.",
-                   static_cast<double>(*report.disk_free_bytes));
+// A label only where there is something to tell apart.
+std::vector<ClientMetric::Label> LabelsOf(const MetricsReport& report,
+                                          const service::LogDirectoryState& directory) {
+  if (report.directories.size() == 1) return {};
+  return {{"log_dir", directory.path}};
+}
+
+// `value_of` may have none.
+template <class ValueOf>
+void AddOfDirectories(const MetricsReport& report, Families& families, ValueOf value_of) {
+  for (const service::LogDirectoryState& directory : report.directories) {
+    const std::optional<double> value = value_of(directory);
+    if (value.has_value()) families.AddValue(LabelsOf(report, directory), *value);
   }
-  families.Gauge("millrace_disk_reserved_bytes",
+}
+
+template <class ValueOf>
+void AddOfGates(const MetricsReport& report, Families& families, ValueOf value_of) {
+  AddOfDirectories(report, families,
+                   [&](const service::LogDirectoryState& directory) -> std::optional<double> {
+                     if (directory.gate == nullptr) return std::nullopt;
+                     return static_cast<double>(value_of(*directory.gate));
+                   });
+}
+
+void AddDisks(const MetricsReport& report, Families& families) {
+  families.Begin("millrace_disk_free_bytes", "What the log directory's disk has left.",
+                 MetricType::Gauge);
+  AddOfDirectories(report, families,
+                   [](const service::LogDirectoryState& directory) -> std::optional<double> {
+                     if (!directory.space.has_value()) return std::nullopt;
+                     return static_cast<double>(directory.space->usable_bytes);
+                   });
+  families.Begin("millrace_disk_reserved_bytes",
                  "With less than that left, records are refused (log.dir.reserved.bytes).",
-                 static_cast<double>(report.disk_reserved_bytes));
-  families.Gauge("millrace_disk_full", "1 while records are refused for want of room, else 0.",
-                 report.disk_is_full ? 1 : 0);
-  families.Counter("millrace_disk_full_refusals_total",
-                   "Record batches that were refused for want of room.",
-                   static_cast<double>(report.disk_refusals));
+                 MetricType::Gauge);
+  AddOfGates(report, families, [](const auto& gate) { return gate.reserve_bytes(); });
+  families.Begin("millrace_disk_full", "1 while records are refused for want of room, else 0.",
+                 MetricType::Gauge);
+  AddOfGates(report, families, [](const auto& gate) { return gate.is_full() ? 1 : 0; });
+  families.Begin("millrace_disk_full_refusals_total",
+                 "Record batches that were refused for want of room.", MetricType::Counter);
+  AddOfGates(report, families, [](const auto& gate) { return gate.refused(); });
+  const auto offline = std::count_if(report.directories.begin(), report.directories.end(),
+                                     [](const auto& directory) { return !directory.is_online; });
+  families.Gauge("millrace_log_directories_offline",
+                 "Log directories that have failed, or could not be opened.",
+                 static_cast<double>(offline));
 }
 
 void AddFlushes(const partition::FlushCounts::Totals& flushes, Families& families) {
@@ -242,7 +278,7 @@ std::string FormatMetrics(const MetricsReport& report) {
   families.Counter("millrace_reopened_log_files_total",
                    "Files of logs that were used after their descriptor had been given back.",
                    static_cast<double>(report.reopened_files));
-  AddDisk(report, families);
+  AddDisks(report, families);
   families.Gauge("process_resident_memory_bytes", "Resident memory.",
                  static_cast<double>(report.resident_bytes));
   families.Counter("process_cpu_seconds_total", "Processor time, user and system.",

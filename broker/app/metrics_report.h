@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/partition/flush_counts.h"
 #include "broker/runtime/load_pool.h"
 #include "broker/runtime/metrics.h"
 #include "broker/service/cleaner.h"
+#include "broker/service/partition_host.h"
 
 namespace millrace {
 
@@ -30,10 +32,7 @@ struct MetricsReport {
   int64_t recovered_bytes = 0;
   int64_t open_files = 0;
   int64_t reopened_files = 0;
-  std::optional<int64_t> disk_free_bytes;  // none: it could not be measured
-  int64_t disk_reserved_bytes = 0;
-  bool disk_is_full = false;
-  int64_t disk_refusals = 0;
+  std::vector<service::LogDirectoryState> directories;
   int64_t resident_bytes = 0;
   double cpu_seconds = 0;
 };

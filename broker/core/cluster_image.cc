@@ -1,8 +1,35 @@
 #include "broker/core/cluster_image.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "proto/invariant.h"
+
 namespace millrace::core {
+
+namespace {
+
+size_t PlaceOf(const PartitionImage& partition, BrokerId broker) {
+  const std::vector<BrokerId>& replicas = partition.replicas;
+  return static_cast<size_t>(std::find(replicas.begin(), replicas.end(), broker) -
+                             replicas.begin());
+}
+
+}  // namespace
+
+std::optional<DirectoryId> DirectoryOf(const PartitionImage& partition, BrokerId broker) {
+  const size_t place = PlaceOf(partition, broker);
+  if (place >= partition.directories.size()) return std::nullopt;
+  const DirectoryId& directory = partition.directories[place];
+  return directory.is_zero() ? std::nullopt : std::optional(directory);
+}
+
+void SetDirectory(PartitionImage& partition, BrokerId broker, DirectoryId directory) {
+  const size_t place = PlaceOf(partition, broker);
+  INVARIANT(place < partition.replicas.size());
+  partition.directories.resize(partition.replicas.size());
+  partition.directories[place] = directory;
+}
 
 const TopicImage* ClusterImage::FindTopic(std::string_view name) const {
   auto found = by_name_.find(name);

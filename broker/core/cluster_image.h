@@ -16,6 +16,7 @@
 
 #include "broker/core/broker_configs.h"
 #include "broker/core/properties.h"
+#include "proto/directory_id.h"
 #include "proto/types.h"
 
 namespace millrace::core {
@@ -32,7 +33,14 @@ struct PartitionImage {
   LeaderEpoch leader_epoch;
   std::vector<BrokerId> replicas;
   std::vector<BrokerId> isr;
+  // The log directory of each of the replicas; empty: recorded by a version that knew of none.
+  std::vector<DirectoryId> directories = {};
 };
+
+// The log directory of the broker's replica; none: not known, or it has no replica.
+std::optional<DirectoryId> DirectoryOf(const PartitionImage& partition, BrokerId broker);
+// Precondition: the broker has a replica.
+void SetDirectory(PartitionImage& partition, BrokerId broker, DirectoryId directory);
 
 struct TopicImage {
   std::string name;

@@ -243,6 +243,9 @@ void Partition::OnDiskFailure(const absl::Status& status) {
 void Partition::Fail(ErrorCode error) {
   if (failure_ == ErrorCode::kNone) failure_ = error;
   waiters_.FailAll(failure_);
+  // Nothing more is written there.
+  deletions_.Cancel();
+  stop_compaction_->store(true, std::memory_order_relaxed);
 }
 
 ErrorCode Partition::CheckLeaderEpoch(std::optional<LeaderEpoch> current) const {

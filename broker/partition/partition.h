@@ -52,6 +52,7 @@ struct Environment {
   DiskGate* disk = nullptr;   // null: not watched
   bool uses_reserve = false;  // appends are not refused while the disk is nearly full
   FlushCounts* flushes = nullptr;
+  size_t log_directory = 0;  // in which of the broker's it lies
 };
 
 // What a topic's properties say beyond its log.
@@ -168,6 +169,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   const PartitionName& name() const { return name_; }
   Shard& shard() const { return environment_.shard; }
+  size_t log_directory() const { return environment_.log_directory; }
   storage::Log& log() { return *log_; }
   Offset high_watermark() const { return replica_.high_watermark(); }
   LeaderEpoch leader_epoch() const { return leader_epoch_; }

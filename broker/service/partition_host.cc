@@ -1,7 +1,5 @@
 #include "broker/service/partition_host.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -61,18 +59,15 @@ absl::Status OpenLog(storage::FileSystem& fs, const std::string& directory, cons
   return absl::OkStatus();
 }
 
-// On the table's shard.
-awaitable<void> FailHere(partition::PartitionTable& table) {
-  for (const auto& hosted : table.On(Shard::Current()).All()) {
-    hosted->Fail(ErrorCode::kKafkaStorageError);
-  }
-  co_return;
-}
-
-awaitable<void> MaintainHere(partition::PartitionTable& table) {
-  for (const auto& hosted : table.On(Shard::Current()).All()) {
-    co_await hosted->Maintain(WallNow());
-  }
+// Another topic's checkpoints say nothing about this one, though it has the same name.
+storage::OpenOptions HowToOpen(const LogDirectory& directory, const LogDirectory::Found& found,
+                               TopicId wanted) {
+  const storage::FoundPartition& partition = found.partition;
+  if (partition.topic_id != wanted) return {};
+  return {.clean = directory.data->was_clean() && !found.was_moved,
+          .recovery_point = partition.recovery_point,
+          .log_start_offset = partition.log_start_offset,
+          .cleaned_until = partition.cleaned_until};
 }
 
 void LogRecovery(const std::string& directory, const storage::RecoveryReport& report) {
@@ -87,51 +82,38 @@ PartitionHost::PartitionHost(Environment environment)
     : environment_(environment),
       maintenance_timer_(environment.shard.context()),
       checkpoint_timer_(environment.shard.context()),
-      tasks_(environment.shard) {
-  for (storage::FoundPartition& found : environment_.data_directory.TakePartitions()) {
-    if (!found.fault.empty()) spdlog::error("{}: {}", found.path, found.fault);
-    found_[storage::FormatPartitionDirectory(found.topic, found.partition)] = std::move(found);
-  }
-}
-
-// Another topic's checkpoints say nothing about this one, though it has the same name.
-storage::OpenOptions PartitionHost::HowToOpen(const storage::FoundPartition& found,
-                                              TopicId wanted) const {
-  if (found.topic_id != wanted) return {};
-  return {.clean = environment_.data_directory.was_clean(),
-          .recovery_point = found.recovery_point,
-          .log_start_offset = found.log_start_offset,
-          .cleaned_until = found.cleaned_until};
-}
+      tasks_(environment.shard) {}
 
 awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, PartitionIndex index,
+                                                 LogDirectory& directory,
                                                  std::unique_ptr<storage::Log>& log) {
   const core::TopicImage& topic = *wanted.topic;
   storage::FileSystem& fs = environment_.file_system;
-  std::string directory = environment_.data_directory.PathOf(topic.name, index);
-  auto known = found_.find(storage::FormatPartitionDirectory(topic.name, index));
-  if (known == found_.end()) {
+  std::string path = directory.data->PathOf(topic.name, index);
+  auto known = directory.found.find(storage::FormatPartitionDirectory(topic.name, index));
+  if (known == directory.found.end()) {
     // Nothing was ever written: the directory is made when something is.
     log = storage::Log::Fresh(
-        fs, directory, wanted.settings.log,
-        [&fs, directory, id = topic.id] { return PrepareDirectory(fs, directory, id); }, WallNow());
+        fs, path, wanted.settings.log,
+        [&fs, path, id = topic.id] { return PrepareDirectory(fs, path, id); }, WallNow());
     co_return absl::OkStatus();
   }
-  if (known->second.topic_id == topic.id && known->second.closed.has_value()) {
-    storage::ClosedLog closed = *std::exchange(known->second.closed, std::nullopt);
-    closed.cleaned_until = known->second.cleaned_until;
+  storage::FoundPartition& found = known->second.partition;
+  if (found.topic_id == topic.id && found.closed.has_value()) {
+    storage::ClosedLog closed = *std::exchange(found.closed, std::nullopt);
+    closed.cleaned_until = found.cleaned_until;
     auto restored =
-        storage::Log::Restore(fs, directory, wanted.settings.log, std::move(closed), WallNow());
+        storage::Log::Restore(fs, path, wanted.settings.log, std::move(closed), WallNow());
     if (!restored.ok()) co_return restored.status();
     log = *std::move(restored);
     co_return absl::OkStatus();
   }
-  storage::OpenOptions how = HowToOpen(known->second, topic.id);
+  storage::OpenOptions how = HowToOpen(directory, known->second, topic.id);
   absl::Status status = co_await environment_.disk_pool.Run(
-      [&] { return OpenLog(fs, directory, topic.id, wanted.settings, how, log); });
+      [&] { return OpenLog(fs, path, topic.id, wanted.settings, how, log); });
   if (!status.ok()) co_return status;
   recovered_bytes_ += log->recovery_report().scanned_bytes;
-  LogRecovery(directory, log->recovery_report());
+  LogRecovery(path, log->recovery_report());
   co_return status;
 }
 
@@ -173,24 +155,30 @@ awaitable<void> PartitionHost::OpenOne(const Wanted& wanted, PartitionIndex inde
   Shard& shard = environment_.table.ShardOf(key);
   bool is_open = co_await shard.Run(ConfigureOne(key, settings));
   if (is_open) co_return;
+  LogDirectory* directory =
+      environment_.directories.Find(topic->partitions[static_cast<size_t>(index.value())]);
+  // Reported for all of its partitions at once.
+  if (directory == nullptr || !directory->is_online) co_return;
   std::unique_ptr<storage::Log> log;
-  absl::Status status = co_await OpenFound(wanted, index, log);
+  absl::Status status = co_await OpenFound(wanted, index, *directory, log);
   if (!status.ok()) {
-    spdlog::error("{} is offline: {}", environment_.data_directory.PathOf(topic->name, index),
+    spdlog::error("{} is offline: {}", directory->data->PathOf(topic->name, index),
                   status.ToString());
     if (absl::IsResourceExhausted(status)) {
       has_unopened_ = true;
-      environment_.disk.OnNoSpace();
+      directory->watch->gate().OnNoSpace();
     }
     if (first_failure.ok()) first_failure = status;
     co_return;
   }
-  co_await shard.Run(Adopt({topic->name, topic->id, index}, settings, std::move(log)));
+  co_await shard.Run(Adopt({topic->name, topic->id, index}, settings, *directory, std::move(log)));
+  // It has failed meanwhile.
+  if (!directory->is_online) co_await shard.Run(FailHere(directory->index));
 }
 
 // On the partition's shard.
 awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSettings settings,
-                                     std::unique_ptr<storage::Log> log) {
+                                     LogDirectory& directory, std::unique_ptr<storage::Log> log) {
   Shard& shard = Shard::Current();
   PartitionKey key{name.topic_id, name.index};
   partition::Environment environment{
@@ -198,10 +186,13 @@ awaitable<void> PartitionHost::Adopt(partition::PartitionName name, TopicSetting
       environment_.disk_pool,
       environment_.codec_pool,
       environment_.load_pool,
-      [this] { environment_.shard.Post([this] { OnDiskFailure(); }); },
-      &environment_.disk,
+      [this, &directory] {
+        environment_.shard.Post([this, &directory] { OnDiskFailure(directory); });
+      },
+      &directory.watch->gate(),
       IsInternalTopic(name.topic),
-      &flushes_};
+      &flushes_,
+      directory.index};
   auto hosted = std::make_shared<Partition>(environment, std::move(name), std::move(log));
   hosted->SetOptions(settings.log, settings.partition);
   environment_.table.On(shard).Put(key, std::move(hosted));
@@ -226,16 +217,19 @@ awaitable<void> PartitionHost::Delete(std::vector<core::ClusterImage::TopicPtr> 
 }
 
 awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic, PartitionIndex index) {
-  found_.erase(storage::FormatPartitionDirectory(topic->name, index));
+  const std::string name = storage::FormatPartitionDirectory(topic->name, index);
+  for (const auto& directory : environment_.directories.all()) directory->found.erase(name);
   PartitionKey key{topic->id, index};
   Shard& shard = environment_.table.ShardOf(key);
   std::shared_ptr<Partition> hosted = co_await shard.Run(Take(key));
   if (hosted == nullptr) co_return;
   absl::Status closed = co_await shard.Run(hosted->Close(false));
   if (!closed.ok()) spdlog::warn("{}: {}", topic->name, closed.ToString());
-  std::string from = environment_.data_directory.PathOf(topic->name, index);
+  const LogDirectory& directory = *environment_.directories.all()[hosted->log_directory()];
+  if (!directory.is_online) co_return;
+  std::string from = directory.data->PathOf(topic->name, index);
   std::string to =
-      fmt::format("{}/{}", environment_.data_directory.path(),
+      fmt::format("{}/{}", directory.data->path(),
                   storage::FormatDeletedDirectory(topic->name, index, FreshRandomBytes()));
   storage::FileSystem& fs = environment_.file_system;
   absl::Status renamed = co_await environment_.disk_pool.Run([&] { return fs.Rename(from, to); });
@@ -249,162 +243,6 @@ awaitable<void> PartitionHost::DeleteOne(core::ClusterImage::TopicPtr topic, Par
       [to](const absl::Status& status) {
         if (!status.ok()) spdlog::error("{} could not be removed: {}", to, status.ToString());
       });
-}
-
-awaitable<absl::Status> PartitionHost::CloseAll() {
-  absl::Status first_failure;
-  std::vector<storage::PartitionCheckpoint> checkpoints;
-  std::vector<storage::ManifestEntry> logs;
-  ShardSet& shards = environment_.table.shards();
-  for (size_t i = 0; i < shards.size(); ++i) {
-    co_await shards[i].Run(CloseShard(shards[i], first_failure));
-    co_await shards[i].Run(CollectCheckpoints(shards[i], checkpoints));
-    co_await shards[i].Run(CollectClosed(shards[i], logs));
-  }
-  if (!first_failure.ok()) co_return first_failure;
-  co_return co_await environment_.disk_pool.Run(
-      [&] { return environment_.data_directory.CloseInOrder(checkpoints, logs); });
-}
-
-// All at once: each waits for the disk, which syncs many files nearly as fast as one.
-awaitable<void> PartitionHost::CloseShard(Shard& shard, absl::Status& first_failure) {
-  TaskGroup closing(shard);
-  for (auto& hosted : environment_.table.On(shard).All()) {
-    closing.Spawn(CloseOne(std::move(hosted), first_failure));
-  }
-  co_await closing.Join();
-}
-
-awaitable<void> PartitionHost::CloseOne(std::shared_ptr<Partition> hosted,
-                                        absl::Status& first_failure) {
-  absl::Status closed = co_await hosted->Close(true);
-  if (closed.ok()) co_return;
-  spdlog::error("{}-{}: not closed in order: {}", hosted->name().topic,
-                hosted->name().index.value(), closed.ToString());
-  if (first_failure.ok()) first_failure = closed;
-}
-
-awaitable<void> PartitionHost::CollectClosed(Shard& shard,
-                                             std::vector<storage::ManifestEntry>& all) {
-  for (const auto& hosted : environment_.table.On(shard).All()) {
-    std::optional<storage::ClosedLog> closed = hosted->log().Closed();
-    if (!closed.has_value()) continue;
-    const partition::PartitionName& name = hosted->name();
-    all.push_back({name.topic, name.index, name.topic_id, *std::move(closed)});
-  }
-  co_return;
-}
-
-awaitable<void> PartitionHost::CollectCheckpoints(Shard& shard,
-                                                  std::vector<storage::PartitionCheckpoint>& all) {
-  for (const auto& hosted : environment_.table.On(shard).All()) {
-    const storage::Log& log = hosted->log();
-    std::optional<Offset> cleaned_until;
-    if (log.cleaned_until() > Offset(0)) cleaned_until = log.cleaned_until();
-    // What nothing was written to has no directory, and nothing to say.
-    bool is_nothing = log.recovery_point() == Offset(0) && log.log_start_offset() == Offset(0);
-    if (is_nothing && !cleaned_until.has_value()) continue;
-    all.push_back({.topic = hosted->name().topic,
-                   .partition = hosted->name().index,
-                   .recovery_point = log.recovery_point(),
-                   .log_start_offset = log.log_start_offset(),
-                   .cleaned_until = cleaned_until});
-  }
-  co_return;
-}
-
-awaitable<absl::Status> PartitionHost::WriteCheckpoints() {
-  std::vector<storage::PartitionCheckpoint> checkpoints;
-  ShardSet& shards = environment_.table.shards();
-  for (size_t i = 0; i < shards.size(); ++i) {
-    co_await shards[i].Run(CollectCheckpoints(shards[i], checkpoints));
-  }
-  co_return co_await environment_.disk_pool.Run(
-      [&] { return environment_.data_directory.WriteCheckpoints(checkpoints); });
-}
-
-awaitable<absl::StatusOr<storage::DiskSpace>> PartitionHost::MeasureDisk() {
-  absl::StatusOr<storage::DiskSpace> space = storage::DiskSpace{};
-  const std::string& path = environment_.data_directory.path();
-  absl::Status measured = co_await environment_.disk_pool.Run([&] {
-    space = storage::DiskSpaceOf(path);
-    return space.status();
-  });
-  if (!measured.ok()) co_return measured;
-  co_return space;
-}
-
-// One failed disk takes the whole log directory offline: what it holds cannot be trusted to stay.
-void PartitionHost::OnDiskFailure() {
-  ShardSet& shards = environment_.table.shards();
-  for (size_t i = 0; i < shards.size(); ++i) {
-    tasks_.Spawn(shards[i].Run(FailHere(environment_.table)));
-  }
-}
-
-awaitable<absl::Status> PartitionHost::StartMaintenance() {
-  absl::Status written = co_await WriteCheckpoints();
-  // On a full disk older ones must do: a restart reads a little more.
-  if (!written.ok() && !absl::IsResourceExhausted(written)) co_return written;
-  if (!written.ok()) spdlog::error("checkpoints not written: {}", written.ToString());
-  for (const std::string& leftover : environment_.data_directory.leftovers()) {
-    storage::FileSystem& fs = environment_.file_system;
-    environment_.disk_pool.Submit(
-        environment_.shard, [&fs, leftover] { return fs.RemoveTree(leftover); },
-        [leftover](const absl::Status& status) {
-          if (!status.ok()) spdlog::error("{} not removed: {}", leftover, status.ToString());
-        });
-  }
-  tasks_.Spawn(MaintainLoop());
-  tasks_.Spawn(CheckpointLoop());
-  co_return absl::OkStatus();
-}
-
-awaitable<void> PartitionHost::StopMaintenance() {
-  stopping_ = true;
-  maintenance_timer_.cancel();
-  checkpoint_timer_.cancel();
-  co_await tasks_.Join();
-}
-
-// False: stopping.
-awaitable<bool> PartitionHost::Sleep(asio::steady_timer& timer, int64_t ms) {
-  if (stopping_) co_return false;
-  timer.expires_after(std::chrono::milliseconds(ms));
-  co_await timer.async_wait(kAwait);
-  co_return !stopping_;
-}
-
-awaitable<void> PartitionHost::MaintainLoop() {
-  int64_t interval_ms = environment_.properties.Integer("log.retention.check.interval.ms");
-  for (;;) {
-    bool go_on = co_await Sleep(maintenance_timer_, interval_ms);
-    if (!go_on) co_return;
-    co_await MaintainAll();
-  }
-}
-
-awaitable<void> PartitionHost::MaintainAll() {
-  ShardSet& shards = environment_.table.shards();
-  for (size_t i = 0; i < shards.size(); ++i) {
-    co_await shards[i].Run(MaintainHere(environment_.table));
-  }
-  making_room_ = false;
-}
-
-void PartitionHost::MakeRoom() {
-  if (stopping_ || std::exchange(making_room_, true)) return;
-  tasks_.Spawn(MaintainAll());
-}
-
-awaitable<void> PartitionHost::CheckpointLoop() {
-  int64_t interval_ms = environment_.properties.Integer("log.flush.offset.checkpoint.interval.ms");
-  for (;;) {
-    bool go_on = co_await Sleep(checkpoint_timer_, std::max<int64_t>(interval_ms, 1000));
-    if (!go_on) co_return;
-    absl::Status written = co_await WriteCheckpoints();
-    if (!written.ok()) spdlog::error("checkpoints not written: {}", written.ToString());
-  }
 }
 
 }  // namespace millrace::service

@@ -1,4 +1,4 @@
-// The partitions' logs on this machine: opens them from the data directory (recovery included),
+// The partitions' logs on this machine: opens them from the log directories (recovery included),
 // keeps them in the partition table, closes and deletes them, and looks after them regularly.
 //
 // Threading: methods are called on one shard and hop where a partition lives.
@@ -7,8 +7,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -20,11 +22,19 @@
 #include "broker/runtime/disk_pool.h"
 #include "broker/runtime/load_pool.h"
 #include "broker/runtime/task_group.h"
+#include "broker/service/log_directories.h"
 #include "broker/service/topic_settings.h"
 #include "storage/data_directory.h"
 #include "storage/disk_space.h"
 
 namespace millrace::service {
+
+struct LogDirectoryState {
+  std::string path;
+  bool is_online = false;
+  std::optional<storage::DiskSpace> space;    // none: it could not be measured
+  const partition::DiskGate* gate = nullptr;  // null: away since the start
+};
 
 class PartitionHost {
  public:
@@ -35,8 +45,7 @@ class PartitionHost {
     LoadPool& load_pool;
     partition::PartitionTable& table;
     storage::FileSystem& file_system;
-    storage::DataDirectory& data_directory;
-    partition::DiskGate& disk;
+    LogDirectories& directories;
     const core::Properties& properties;  // as at the start
     BrokerId self;
   };
@@ -51,15 +60,18 @@ class PartitionHost {
   // Closes them and removes their files, the slow part in the background. Their checkpoints go,
   // too: a later topic of the same name starts anew.
   awaitable<void> Delete(std::vector<core::ClusterImage::TopicPtr> topics);
-  // Syncs and closes all, writes the checkpoints. OK: the data directory may be marked clean.
+  // Syncs and closes all, writes the checkpoints, and marks the directories clean that are. An
+  // error: one that has not failed before could not be closed in order, or all have failed.
   awaitable<absl::Status> CloseAll();
   // Makes durable where every log starts now. On any shard.
   awaitable<absl::Status> SaveCheckpoints() { return environment_.shard.Run(WriteCheckpoints()); }
   // What was read and checked since the start because the broker had not been stopped in order.
   int64_t recovered_bytes() const { return recovered_bytes_; }
   partition::FlushCounts::Totals flushes() const { return flushes_.totals(); }
-  // The file system that the data directory lies on. On any shard.
-  awaitable<absl::StatusOr<storage::DiskSpace>> MeasureDisk();
+  // The log directories and their disks, as they are now. On any shard.
+  awaitable<std::vector<LogDirectoryState>> Describe() {
+    return environment_.shard.Run(DescribeHere());
+  }
 
   // Retention, at once and everywhere: the disk is full.
   void MakeRoom();
@@ -77,32 +89,45 @@ class PartitionHost {
     TopicSettings settings;
   };
 
+  // What is written about a log directory.
+  struct Written {
+    std::vector<storage::PartitionCheckpoint> checkpoints;
+    std::vector<storage::ManifestEntry> logs;
+    absl::Status failure;  // why it is not in order
+  };
+  using WrittenByDirectory = std::vector<Written>;
+
   awaitable<void> OpenOne(const Wanted& wanted, PartitionIndex index, absl::Status& first_failure);
   awaitable<bool> ConfigureOne(partition::PartitionKey key, const TopicSettings& settings);
   awaitable<void> DeleteOne(core::ClusterImage::TopicPtr topic, PartitionIndex index);
   awaitable<void> Adopt(partition::PartitionName name, TopicSettings settings,
-                        std::unique_ptr<storage::Log> log);
+                        LogDirectory& directory, std::unique_ptr<storage::Log> log);
   awaitable<std::shared_ptr<partition::Partition>> Take(partition::PartitionKey key);
+  awaitable<absl::Status> OpenFound(const Wanted& wanted, PartitionIndex index,
+                                    LogDirectory& directory, std::unique_ptr<storage::Log>& log);
+
+  // What is done regularly, and at the end (partition_upkeep.cc).
   awaitable<void> MaintainLoop();
   awaitable<void> MaintainAll();
   awaitable<void> CheckpointLoop();
-  awaitable<void> CloseShard(Shard& shard, absl::Status& first_failure);
-  awaitable<void> CloseOne(std::shared_ptr<partition::Partition> hosted,
-                           absl::Status& first_failure);
+  awaitable<void> CloseShard(Shard& shard, WrittenByDirectory& written);
+  awaitable<void> CloseOne(std::shared_ptr<partition::Partition> hosted, absl::Status& failure);
+  awaitable<absl::Status> CloseDirectory(LogDirectory& directory, const Written& written);
+  // Of every directory that is online; the first failure.
   awaitable<absl::Status> WriteCheckpoints();
-  awaitable<void> CollectCheckpoints(Shard& shard, std::vector<storage::PartitionCheckpoint>& all);
-  awaitable<void> CollectClosed(Shard& shard, std::vector<storage::ManifestEntry>& all);
-  void OnDiskFailure();
+  awaitable<absl::Status> WriteFirstCheckpoints();
+  awaitable<WrittenByDirectory> CollectAll();
+  awaitable<absl::Status> WriteOne(LogDirectory& directory, const Written& written);
+  awaitable<void> CollectCheckpoints(Shard& shard, WrittenByDirectory& all);
+  awaitable<void> CollectClosed(Shard& shard, WrittenByDirectory& all);
+  void RemoveLeftovers();
+  awaitable<std::vector<LogDirectoryState>> DescribeHere();
+  void OnDiskFailure(LogDirectory& directory);
+  awaitable<void> FailHere(size_t log_directory);
+  awaitable<void> StopUsing(LogDirectory& directory);
   awaitable<bool> Sleep(asio::steady_timer& timer, int64_t ms);
 
-  // What is known of a partition's log before it is opened.
-  storage::OpenOptions HowToOpen(const storage::FoundPartition& found, TopicId wanted) const;
-  awaitable<absl::Status> OpenFound(const Wanted& wanted, PartitionIndex index,
-                                    std::unique_ptr<storage::Log>& log);
-
   Environment environment_;
-  // By directory name, as they were when the broker started.
-  absl::flat_hash_map<std::string, storage::FoundPartition> found_;
   int64_t recovered_bytes_ = 0;
   partition::FlushCounts flushes_;
   bool has_unopened_ = false;

@@ -11,7 +11,7 @@
 #include "broker/service/broker_config_service.h"
 #include "broker/service/internal_topics.h"
 #include "broker/service/topic_settings.h"
-#include "proto/internal/metadata.pb.h"
+#include "broker/service/topic_value.h"
 #include "proto/invariant.h"
 #include "proto/topic_id_text.h"
 #include "proto/topic_name.h"
@@ -21,7 +21,6 @@ namespace millrace::service {
 
 namespace {
 
-constexpr std::string_view kPrefix = "topics/";
 // Kafka's own name, which its tools keep for it.
 constexpr std::string_view kClusterMetadataName = "__cluster_metadata";
 // More in one topic is a slip of the hand, and would take the broker minutes.
@@ -35,44 +34,6 @@ constexpr size_t kShownMax = 250;  // of what a client calls a topic's name
 std::string WithoutDots(std::string name) {
   std::replace(name.begin(), name.end(), '.', '_');
   return name;
-}
-
-std::string KeyOf(std::string_view name) { return fmt::format("{}{}", kPrefix, name); }
-
-std::string Encode(const core::TopicImage& topic) {
-  internal::TopicValue value;
-  value.set_topic_id(topic.id.bytes.data(), topic.id.bytes.size());
-  value.set_internal(topic.is_internal);
-  for (const core::PartitionImage& partition : topic.partitions) {
-    internal::PartitionValue* entry = value.add_partitions();
-    entry->set_leader(partition.leader.value());
-    entry->set_leader_epoch(partition.leader_epoch.value());
-    for (BrokerId replica : partition.replicas) entry->add_replicas(replica.value());
-    for (BrokerId replica : partition.isr) entry->add_isr(replica.value());
-  }
-  for (const auto& [name, text] : topic.configs) (*value.mutable_configs())[name] = text;
-  return value.SerializeAsString();
-}
-
-std::shared_ptr<core::TopicImage> Decode(std::string name, const std::string& bytes) {
-  internal::TopicValue value;
-  auto topic = std::make_shared<core::TopicImage>();
-  bool is_whole = value.ParseFromString(bytes) &&
-                  value.topic_id().size() == topic->id.bytes.size() && value.partitions_size() > 0;
-  if (!is_whole) return nullptr;
-  topic->name = std::move(name);
-  std::copy_n(reinterpret_cast<const std::byte*>(value.topic_id().data()), topic->id.bytes.size(),
-              topic->id.bytes.begin());
-  topic->is_internal = value.internal();
-  for (const internal::PartitionValue& entry : value.partitions()) {
-    core::PartitionImage& partition = topic->partitions.emplace_back();
-    partition.leader = BrokerId(entry.leader());
-    partition.leader_epoch = LeaderEpoch(entry.leader_epoch());
-    for (int32_t id : entry.replicas()) partition.replicas.emplace_back(id);
-    for (int32_t id : entry.isr()) partition.isr.emplace_back(id);
-  }
-  topic->configs = {value.configs().begin(), value.configs().end()};
-  return topic;
 }
 
 std::vector<core::ConfigChange> SetAll(const core::PropertyValues& values) {
@@ -109,6 +70,7 @@ awaitable<absl::Status> TopicService::Start() {
     ApplyBrokerConfigs(entry.key, entry.value, environment_.self, *image);
   }
   co_await OpenTopics(std::move(listing->entries), *image);
+  environment_.directories.TakeStock(*image);
   co_await environment_.view.Publish(image);
   applied_ = listing->revision;
   environment_.store.Watch(listing->revision, [this](const metadata::Change& change) {
@@ -116,17 +78,18 @@ awaitable<absl::Status> TopicService::Start() {
     arrived_.Notify();
   });
   tasks_.Spawn(ApplyLoop());
+  co_await RecordMoved();
   co_return absl::OkStatus();
 }
 
 // Many at once: after a crash each waits for the disk.
 awaitable<void> TopicService::OpenTopics(std::vector<metadata::Entry> entries,
                                          core::ClusterImage& image) {
-  std::erase_if(entries, [](const auto& entry) { return !entry.key.starts_with(kPrefix); });
+  std::erase_if(entries, [](const auto& entry) { return !entry.key.starts_with(kTopicPrefix); });
   MonotonicMs told = SteadyNow();
   TaskGroup opening(environment_.shard);
   for (size_t i = 0; i < entries.size(); ++i) {
-    std::string name = entries[i].key.substr(kPrefix.size());
+    std::string name = entries[i].key.substr(kTopicPrefix.size());
     opening.Spawn(ApplyTopic(image, std::move(name), std::move(entries[i].value)));
     if (i % kOpenedTogether + 1 != kOpenedTogether) continue;
     co_await opening.Join();
@@ -196,11 +159,14 @@ awaitable<bool> TopicService::ApplyOne(metadata::Mutation mutation, core::Cluste
                                        std::vector<core::ClusterImage::TopicPtr>& deleted) {
   bool is_config = ApplyBrokerConfigs(mutation.key, mutation.value, environment_.self, image);
   if (is_config) co_await ApplyDefaults(image);
-  if (!mutation.key.starts_with(kPrefix)) co_return is_config;
-  std::string name = mutation.key.substr(kPrefix.size());
+  if (!mutation.key.starts_with(kTopicPrefix)) co_return is_config;
+  std::string name = mutation.key.substr(kTopicPrefix.size());
   if (!mutation.value.has_value()) {
     auto found = image.topics().find(name);
-    if (found != image.topics().end()) deleted.push_back(found->second);
+    if (found != image.topics().end()) {
+      environment_.directories.Release(found->second->partitions);
+      deleted.push_back(found->second);
+    }
   }
   co_await ApplyTopic(image, std::move(name), std::move(mutation.value));
   co_return true;
@@ -213,11 +179,12 @@ awaitable<void> TopicService::ApplyTopic(core::ClusterImage& image, std::string 
     plain_names_.erase(WithoutDots(std::move(name)));
     co_return;
   }
-  std::shared_ptr<core::TopicImage> topic = Decode(name, *value);
+  std::shared_ptr<core::TopicImage> topic = DecodeTopic(name, *value);
   if (topic == nullptr) {
     spdlog::error("the metadata of topic {} does not parse: it is left out", name);
     co_return;
   }
+  if (environment_.directories.Settle(*topic)) moved_.insert(name);
   // What does not open is reported there; its partitions answer KAFKA_STORAGE_ERROR.
   TopicSettings settings = MakeTopicSettings(image.configs->effective(), topic->configs);
   topic->min_insync_replicas = settings.min_insync_replicas;
@@ -368,18 +335,19 @@ awaitable<TopicOutcome> TopicService::GrowHere(TopicGrowth growth) {
       std::make_shared<core::TopicImage>(*environment_.view.current().FindTopic(growth.name));
   grown->partitions.resize(static_cast<size_t>(growth.partitions), NewPartition());
   if (growth.validate_only) co_return TopicOutcome{ErrorCode::kNone, "", grown};
-  transaction.mutations.push_back({KeyOf(growth.name), Encode(*grown)});
-  co_return co_await Commit(std::move(transaction), grown, ErrorCode::kInvalidPartitions);
+  size_t kept = environment_.view.current().FindTopic(growth.name)->partitions.size();
+  co_return co_await CommitPlaced(std::move(transaction), grown, kept,
+                                  ErrorCode::kInvalidPartitions);
 }
 
 awaitable<std::vector<metadata::Condition>> TopicService::Unchanged(std::string name) {
   std::vector<metadata::Condition> conditions;
-  absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
+  absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(TopicKey(name));
   if (!listing.ok()) co_return conditions;
   // What follows is decided on the image, which must not be older than the condition.
   co_await Applied(listing->revision);
   for (const metadata::Entry& entry : listing->entries) {
-    if (entry.key == KeyOf(name)) conditions.push_back({entry.key, entry.modified});
+    if (entry.key == TopicKey(name)) conditions.push_back({entry.key, entry.modified});
   }
   co_return conditions;
 }
@@ -398,8 +366,7 @@ awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
     co_return TopicOutcome{ErrorCode::kNone, "", planned};
   }
   metadata::Transaction transaction;
-  transaction.conditions.push_back({.key = KeyOf(topic.name)});
-  transaction.mutations.push_back({KeyOf(topic.name), Encode(*planned)});
+  transaction.conditions.push_back({.key = TopicKey(topic.name)});
   std::string plain = WithoutDots(topic.name);
   if (!creating_.insert(plain).second) {
     co_return Refused(ErrorCode::kTopicAlreadyExists,
@@ -408,7 +375,7 @@ awaitable<TopicOutcome> TopicService::CreateHere(NewTopic topic) {
                                   topic.name));
   }
   TopicOutcome outcome =
-      co_await Commit(std::move(transaction), planned, ErrorCode::kTopicAlreadyExists);
+      co_await CommitPlaced(std::move(transaction), planned, 0, ErrorCode::kTopicAlreadyExists);
   creating_.erase(plain);
   co_return outcome;
 }
@@ -434,7 +401,7 @@ awaitable<TopicOutcome> TopicService::DeleteHere(std::string name, TopicId id) {
   if (transaction.conditions.empty() || now == nullptr || now->id != id) {
     co_return Refused(ErrorCode::kUnknownTopicOrPartition, "somebody else was faster");
   }
-  transaction.mutations.push_back({.key = KeyOf(name)});
+  transaction.mutations.push_back({.key = TopicKey(name)});
   co_return co_await Commit(std::move(transaction), topic, ErrorCode::kUnknownTopicOrPartition);
 }
 
@@ -442,14 +409,14 @@ awaitable<TopicOutcome> TopicService::DeleteHere(std::string name, TopicId id) {
 awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
                                                        ConfigAlteration alteration) {
   for (;;) {
-    absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(KeyOf(name));
+    absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(TopicKey(name));
     if (!listing.ok()) {
       co_return Refused(ErrorCode::kKafkaStorageError, std::string(listing.status().message()));
     }
     // The first key that starts with a topic's key is the topic's.
-    bool is_found = !listing->entries.empty() && listing->entries[0].key == KeyOf(name);
+    bool is_found = !listing->entries.empty() && listing->entries[0].key == TopicKey(name);
     std::shared_ptr<core::TopicImage> topic;
-    if (is_found) topic = Decode(name, listing->entries[0].value);
+    if (is_found) topic = DecodeTopic(name, listing->entries[0].value);
     if (topic == nullptr) {
       co_return Refused(ErrorCode::kUnknownTopicOrPartition,
                         fmt::format("there is no topic '{}'", name));
@@ -464,8 +431,8 @@ awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
     }
     WarnWithoutEffect(name, plan);
     metadata::Transaction transaction;
-    transaction.conditions.push_back({KeyOf(name), listing->entries[0].modified});
-    transaction.mutations.push_back({KeyOf(name), Encode(*topic)});
+    transaction.conditions.push_back({TopicKey(name), listing->entries[0].modified});
+    transaction.mutations.push_back({TopicKey(name), EncodeTopic(*topic)});
     TopicOutcome outcome =
         co_await Commit(std::move(transaction), topic, ErrorCode::kInvalidUpdateVersion);
     if (outcome.error != ErrorCode::kInvalidUpdateVersion) co_return outcome;

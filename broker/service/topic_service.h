@@ -21,6 +21,7 @@
 #include "broker/metadata/store.h"
 #include "broker/runtime/task_group.h"
 #include "broker/service/cluster_view.h"
+#include "broker/service/log_directories.h"
 #include "broker/service/partition_host.h"
 
 namespace millrace::service {
@@ -63,6 +64,7 @@ class TopicService {
     metadata::MetadataStore& store;
     ClusterView& view;
     PartitionHost& host;
+    LogDirectories& directories;
     const core::Properties& properties;  // as at the start
     BrokerId self;
   };
@@ -110,6 +112,13 @@ class TopicService {
   std::shared_ptr<core::TopicImage> Plan(const NewTopic& topic) const;
   awaitable<TopicOutcome> Commit(metadata::Transaction transaction,
                                  core::ClusterImage::TopicPtr topic, ErrorCode if_refused);
+  // The same for a topic whose partitions from `kept` on are new: they are placed before.
+  awaitable<TopicOutcome> CommitPlaced(metadata::Transaction transaction,
+                                       std::shared_ptr<core::TopicImage> topic, size_t kept,
+                                       ErrorCode if_refused);
+  // Records where the partitions of the moved topics lie.
+  awaitable<void> RecordMoved();
+  awaitable<void> RecordDirectories(std::string name);
   awaitable<void> OpenTopics(std::vector<metadata::Entry> entries, core::ClusterImage& image);
   // Follows the store's changes, one after the other.
   awaitable<void> ApplyLoop();
@@ -129,6 +138,7 @@ class TopicService {
   // Names by what WithoutDots() makes of them.
   absl::flat_hash_map<std::string, std::string> plain_names_;
   std::set<std::string> creating_;  // likewise, under way to the store
+  std::set<std::string> moved_;     // topics whose partitions lie elsewhere than was recorded
   bool open_again_ = false;
   bool stopping_ = false;
   bool stopped_ = false;

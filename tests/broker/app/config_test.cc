@@ -1,13 +1,18 @@
 #include "broker/app/config.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "tests/support/temporary_directory.h"
 
 namespace millrace {
 namespace {
 
 using Catch::Matchers::Contains;
+using Paths = std::vector<std::string>;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
@@ -81,13 +86,33 @@ TEST_CASE("config: listening everywhere needs an address that clients can use") 
   }
 }
 
-TEST_CASE("config: one PLAINTEXT listener and one directory") {
+TEST_CASE("config: one PLAINTEXT listener") {
   for (const char* wrong :
        {"127.0.0.1:9092", "SSL://127.0.0.1:9092", "PLAINTEXT://a:1,PLAINTEXT://b:2", ""}) {
     INFO(wrong);
     CHECK_FALSE(MakeConfig({{"listeners", wrong}}, 1).ok());
   }
-  CHECK_FALSE(MakeConfig({{"log.dirs", "/a,/b"}}, 1).ok());
+}
+
+TEST_CASE("config: a directory that is listed twice, or without a name, is refused") {
+  test::TemporaryDirectory here;
+  std::filesystem::create_directory_symlink(here.path(), here.path() + "/link");
+  const std::string same = here.path() + "/link/new";
+  const std::string twice = fmt::format("{}/new, {}", here.path(), same);
+  absl::Status refused = MakeConfig({{"log.dirs", twice}}, 1).status();
+  CHECK_THAT(std::string(refused.message()),
+             Contains("'" + here.path() + "/new'") && Contains("'" + same + "'"));
+  for (const char* wrong : {"/a,/a", "/a,/b/../a/", "/a,,/b", "/a,", ",/a", " , "}) {
+    INFO(wrong);
+    CHECK_FALSE(MakeConfig({{"log.dirs", wrong}}, 1).ok());
+    CHECK_FALSE(MakeConfig({{"log.dir", wrong}}, 1).ok());
+  }
+}
+
+TEST_CASE("config: several directories, without the blanks around them") {
+  CHECK(MakeConfig({{"log.dirs", " /b/ , /a"}}, 1)->log_directories == Paths{"/b", "/a"});
+  CHECK(MakeConfig({{"log.dir", "/b,/a"}}, 1)->log_directories == Paths{"/b", "/a"});
+  CHECK(MakeConfig({{"log.dirs", " "}, {"log.dir", "/b"}}, 1)->log_directories == Paths{"/b"});
 }
 
 TEST_CASE("config: Kafka's other names are taken with a warning") {
@@ -104,7 +129,7 @@ TEST_CASE("config: defaults are a broker of this machine alone") {
   CHECK(config->listen.host == "127.0.0.1");
   CHECK(config->listen.port == 9092);
   CHECK(config->advertised.port == 0);
-  CHECK(config->data_directory == "./millrace-data");
+  CHECK(config->log_directories == Paths{"./millrace-data"});
   CHECK(config->warnings.empty());
 }
 
@@ -116,7 +141,7 @@ TEST_CASE("config: later values win, log.dirs goes before log.dir, broker.id nam
                             {"broker.id", "7"}},
                            1);
   REQUIRE(config.ok());
-  CHECK(config->data_directory == "/a");
+  CHECK(config->log_directories == Paths{"/a"});
   CHECK(config->properties.Integer("num.partitions") == 3);
   CHECK(config->properties.Integer("node.id") == 7);
   CHECK(MakeConfig({{"broker.id", "7"}, {"node.id", "8"}}, 1)->properties.Integer("node.id") == 8);
