@@ -120,7 +120,9 @@ class LogDirsTest(support.BrokerTest):
 
     def check_described(self, is_second_online):
         offline = int(not is_second_online)
-        self.assertIn(f"millrace_log_directories_offline {offline}", self.metrics())
+        metrics = self.metrics()
+        self.assertIn(f"millrace_log_directories_offline {offline}", metrics)
+        self.assertIn(f'millrace_disk_full{{log_dir="{self.first}"}} 0', metrics)
         described = self.log_dirs_tool()
         if described is None:
             return
