@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "broker/runtime/pool_job.h"
+
 namespace millrace {
 
 LoadPool::LoadPool(size_t threads) {
@@ -18,15 +20,7 @@ LoadPool::~LoadPool() {
 }
 
 void LoadPool::Submit(Shard& shard, Owner owner, Work work, Done done) {
-  // The guard keeps the shard's loop alive until the answer is there.
-  auto job = [&shard, work = std::move(work), done = std::move(done),
-              guard = asio::make_work_guard(shard.context())]() mutable {
-    absl::Status status = work();
-    work = nullptr;
-    shard.Post([done = std::move(done), status = std::move(status)]() mutable {
-      done(std::move(status));
-    });
-  };
+  auto job = MakePoolJob(shard, std::move(work), std::move(done));
   {
     std::lock_guard lock(mutex_);
     Queue& queue = queues_[owner];
@@ -38,14 +32,9 @@ void LoadPool::Submit(Shard& shard, Owner owner, Work work, Done done) {
 }
 
 awaitable<absl::Status> LoadPool::Run(Owner owner, Work work) {
-  auto initiate = [this, owner](auto handler, Work inner) {
-    Submit(Shard::Current(), owner, std::move(inner),
-           [handler = std::move(handler)](absl::Status status) mutable {
-             std::move(handler)(std::move(status));
-           });
-  };
-  co_return co_await asio::async_initiate<decltype(asio::use_awaitable), void(absl::Status)>(
-      initiate, asio::use_awaitable, std::move(work));
+  return RunInPool(std::move(work), [this, owner](Shard& shard, Work inner, Done done) {
+    Submit(shard, owner, std::move(inner), std::move(done));
+  });
 }
 
 void LoadPool::Loop() {
