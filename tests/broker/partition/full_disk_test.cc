@@ -8,7 +8,7 @@
 
 #include "broker/partition/partition.h"
 #include "broker/runtime/run_and_wait.h"
-#include "proto/record/batch_builder.h"
+#include "tests/broker/partition/partition_pools.h"
 #include "tests/support/fault_file_system.h"
 
 namespace millrace::partition {
@@ -23,37 +23,27 @@ class Hosted {
  public:
   explicit Hosted(bool uses_reserve = false, const storage::LogOptions& options = {}) {
     REQUIRE(fs.CreateDirectories("/data").ok());
-    shards_.Start();
     auto log = storage::Log::Open(fs, kDirectory, options, {}, kNow);
     REQUIRE(log.ok());
-    Environment environment{
-        shards_[0], *pool_,      *codec_pool_, load_pool_, [this] { ++disk_failures; },
-        &gate,      uses_reserve};
+    Environment environment = pools_.environment([this] { ++disk_failures; });
+    environment.disk = &gate;
+    environment.uses_reserve = uses_reserve;
     partition_ = std::make_shared<Partition>(
         environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
     gate.Set({.is_full = false, .reserve_bytes = 10, .headroom_bytes = 1 << 30});
   }
   ~Hosted() {
     fs.ClearFaults();
-    CHECK(RunAndWait(shards_[0], partition_->Close(true)).ok());
-    partition_.reset();
-    codec_pool_.reset();
-    pool_.reset();
-    shards_.Stop();
+    CHECK(RunAndWait(pools_.shard(), partition_->Close(true)).ok());
   }
 
   AppendOutcome Append(bool acks_all = false, size_t bytes = 10) {
-    record::BatchBuilder builder({});
-    const std::string value(bytes, 'x');
-    builder.Add({.timestamp = kNow, .value = std::as_bytes(std::span(value))});
-    auto batch = std::move(builder).Build();
-    REQUIRE(batch.ok());
-    return RunAndWait(shards_[0], partition_->Append(*batch, {.acks_all = acks_all, .now = kNow}));
+    std::vector<std::byte> batch = test::BatchOfSize(bytes, kNow);
+    return RunAndWait(pools_.shard(),
+                      partition_->Append(batch, {.acks_all = acks_all, .now = kNow}));
   }
   Offset high_watermark() {
-    std::promise<Offset> found;
-    shards_[0].Post([&] { found.set_value(partition_->high_watermark()); });
-    return found.get_future().get();
+    return pools_.On([this] { return partition_->high_watermark(); });
   }
   void FailWrites(Operation operation, std::string path, int64_t times) {
     fs.Inject({.operation = operation,
@@ -68,11 +58,7 @@ class Hosted {
   DiskGate gate{[this](DiskGate::Urgency) { ++wakes; }};
 
  private:
-  ShardSet shards_{1};
-  std::unique_ptr<DiskPool> pool_ = std::make_unique<DiskPool>(1);
-  MemoryBudget budget_{SIZE_MAX};
-  LoadPool load_pool_{1};
-  std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
+  test::PartitionPools pools_;
   std::shared_ptr<Partition> partition_;
 };
 

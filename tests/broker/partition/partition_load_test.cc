@@ -6,7 +6,7 @@
 
 #include "broker/partition/partition.h"
 #include "broker/runtime/run_and_wait.h"
-#include "proto/record/batch_builder.h"
+#include "tests/broker/partition/partition_pools.h"
 #include "tests/support/fault_file_system.h"
 
 namespace millrace::partition {
@@ -27,31 +27,23 @@ class ColdPartition {
  public:
   ColdPartition() {
     REQUIRE(disk.CreateDirectories(kDirectory).ok());
-    shards_.Start();
     auto log = storage::Log::Open(disk, kDirectory, {.segment_bytes = 5'000'000}, {}, kNow);
     REQUIRE(log.ok());
-    Environment environment{shards_[0], *disk_pool_, *codec_pool_, *load_pool_, [] {}};
     partition_ = std::make_shared<Partition>(
-        environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
+        pools_.environment(), PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
     for (int i = 0; i < kBatches; ++i) Append();
-    RunAndWait(shards_[0], FlushAlways());
-    RunAndWait(shards_[0], partition_->DeleteRecords(Offset(0)));
+    RunAndWait(pools_.shard(), FlushAlways());
+    // What is dirty stays in memory.
+    while (!pools_.On([this] { return IsSynced(); })) pools_.DrainDisk();
     disk.Evict(kDirectory);
   }
   ~ColdPartition() {
     if (partition_ != nullptr) CHECK(Close().ok());
-    load_pool_.reset();
-    codec_pool_.reset();
-    disk_pool_.reset();
-    shards_.Stop();
   }
 
   template <class Work>
   auto On(Work work) {
-    std::packaged_task<decltype(work())()> task(std::move(work));
-    auto done = task.get_future();
-    shards_[0].Post([&task] { task(); });
-    return done.get();
+    return pools_.On(std::move(work));
   }
   FetchOutcome Fetch(Offset from) {
     return On([&] {
@@ -64,8 +56,8 @@ class ColdPartition {
   absl::Status Load(const FetchOutcome& outcome) {
     storage::FileSlice slice = outcome.missing.size > 0 ? outcome.missing : outcome.slice;
     using Loaded = Partition::Loaded;
-    Loaded what = slice.file == outcome.slice.file ? Loaded::kRecords : Loaded::kIndex;
-    return RunAndWait(shards_[0], partition_->Load(std::move(slice), what, this));
+    Loaded what = slice.file == outcome.log ? Loaded::kRecords : Loaded::kIndex;
+    return RunAndWait(pools_.shard(), partition_->Load(std::move(slice), what, this));
   }
   // Loads until the fetch finds all it needs.
   FetchOutcome FetchLoaded(Offset from) {
@@ -81,43 +73,36 @@ class ColdPartition {
   // Until every load that was submitted before has ended, and what it has led to.
   void DrainLoads() {
     for (int i = 0; i < 20; ++i) {
-      static_cast<void>(RunAndWait(shards_[0], Nothing()));
+      static_cast<void>(RunAndWait(pools_.shard(), Nothing()));
     }
   }
   absl::Status Close() {
-    absl::Status closed = RunAndWait(shards_[0], partition_->Close(true));
+    absl::Status closed = RunAndWait(pools_.shard(), partition_->Close(true));
     partition_.reset();
     return closed;
   }
-  LoadCounts counts() const { return load_pool_->counts(); }
+  LoadCounts counts() { return pools_.load().counts(); }
   int64_t cold_reads() const { return disk.cache().cold_reads(); }
 
   FaultFileSystem disk;
 
  private:
   void Append() {
-    record::BatchBuilder builder({});
-    const std::string value(kBatchBytes, 'x');
-    builder.Add({.timestamp = kNow, .value = std::as_bytes(std::span(value))});
-    auto batch = std::move(builder).Build();
-    REQUIRE(batch.ok());
-    auto appended = RunAndWait(shards_[0], partition_->Append(*batch, {.now = kNow}));
+    std::vector<std::byte> batch = test::BatchOfSize(kBatchBytes, kNow);
+    auto appended = RunAndWait(pools_.shard(), partition_->Append(batch, {.now = kNow}));
     REQUIRE(appended.error == ErrorCode::kNone);
   }
+  bool IsSynced() const { return partition_->log().durable_end() == Offset(kBatches); }
   awaitable<bool> FlushAlways() {
     partition_->SetOptions({.segment_bytes = 5'000'000}, {.flush_ms = 0});
     co_return true;
   }
   // Of the partition, whose loads are done one after the other.
   awaitable<absl::Status> Nothing() {
-    co_return co_await load_pool_->Run(partition_.get(), [] { return absl::OkStatus(); });
+    co_return co_await pools_.load().Run(partition_.get(), [] { return absl::OkStatus(); });
   }
 
-  ShardSet shards_{1};
-  std::unique_ptr<DiskPool> disk_pool_ = std::make_unique<DiskPool>(1);
-  MemoryBudget budget_{SIZE_MAX};
-  std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
-  std::unique_ptr<LoadPool> load_pool_ = std::make_unique<LoadPool>(1);
+  test::PartitionPools pools_;
   std::shared_ptr<Partition> partition_;
 };
 

@@ -9,7 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include "broker/runtime/run_and_wait.h"
-#include "proto/record/batch_builder.h"
+#include "tests/broker/partition/partition_pools.h"
 #include "tests/support/temporary_directory.h"
 
 namespace millrace::partition {
@@ -22,52 +22,28 @@ constexpr TimestampMs kNow{1'700'000'000'000};
 class Hosted {
  public:
   explicit Hosted(const storage::LogOptions& options = {}) {
-    shards_.Start();
     auto log = storage::Log::Open(storage::PosixFileSystem(), directory_.path(), options, {}, kNow);
     REQUIRE(log.ok());
-    Environment environment{shards_[0], *pool_, *codec_pool_, *load_pool_, [] {}};
     partition_ = std::make_shared<Partition>(
-        environment, PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
+        pools_.environment(), PartitionName{"t", TopicId{}, PartitionIndex(0)}, *std::move(log));
   }
-  ~Hosted() {
-    absl::Status closed = RunAndWait(shards_[0], partition_->Close(true));
-    CHECK(closed.ok());
-    partition_.reset();
-    load_pool_.reset();
-    codec_pool_.reset();
-    pool_.reset();
-    shards_.Stop();
-  }
+  ~Hosted() { CHECK(RunAndWait(pools_.shard(), partition_->Close(true)).ok()); }
 
   template <class Work>
   auto On(Work work) {
-    std::packaged_task<decltype(work())()> task(std::move(work));
-    auto done = task.get_future();
-    shards_[0].Post([&task] { task(); });
-    return done.get();
+    return pools_.On(std::move(work));
   }
-  // Until every disk job that was submitted before has ended.
-  void DrainDisk() {
-    std::promise<void> done;
-    pool_->Submit(
-        shards_[0], [] { return absl::OkStatus(); },
-        [&done](const absl::Status&) { done.set_value(); });
-    done.get_future().get();
-  }
+  void DrainDisk() { pools_.DrainDisk(); }
 
   void Configure(const storage::LogOptions& log, const PartitionOptions& options) {
     On([&] { partition_->SetOptions(log, options); });
   }
   void Append(size_t bytes = 10) {
-    record::BatchBuilder builder({});
-    const std::string value(bytes, 'x');
-    builder.Add({.timestamp = kNow, .value = std::as_bytes(std::span(value))});
-    auto batch = std::move(builder).Build();
-    REQUIRE(batch.ok());
-    auto appended = RunAndWait(shards_[0], partition_->Append(*batch, {.now = kNow}));
+    std::vector<std::byte> batch = test::BatchOfSize(bytes, kNow);
+    auto appended = RunAndWait(pools_.shard(), partition_->Append(batch, {.now = kNow}));
     REQUIRE(appended.error == ErrorCode::kNone);
   }
-  void Maintain() { RunAndWait(shards_[0], partition_->Maintain(kNow)); }
+  void Maintain() { RunAndWait(pools_.shard(), partition_->Maintain(kNow)); }
 
   Offset durable_end() {
     return On([this] { return partition_->log().durable_end(); });
@@ -85,11 +61,7 @@ class Hosted {
 
  private:
   test::TemporaryDirectory directory_;
-  ShardSet shards_{1};
-  std::unique_ptr<DiskPool> pool_ = std::make_unique<DiskPool>(1);
-  MemoryBudget budget_{SIZE_MAX};
-  std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
-  std::unique_ptr<LoadPool> load_pool_ = std::make_unique<LoadPool>(1);
+  test::PartitionPools pools_;
   std::shared_ptr<Partition> partition_;
 };
 

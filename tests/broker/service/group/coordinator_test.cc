@@ -12,6 +12,7 @@
 
 #include "broker/runtime/run_and_wait.h"
 #include "proto/record/batch_builder.h"
+#include "tests/broker/partition/partition_pools.h"
 #include "tests/support/fault_file_system.h"
 
 namespace millrace::service {
@@ -34,26 +35,17 @@ FaultFileSystem MakeDisk() {
 
 class CoordinatorRig {
  public:
-  explicit CoordinatorRig(FaultFileSystem& disk, storage::LogOptions log_options = {})
-      : shards_(1), disk_pool_(std::make_unique<DiskPool>(2)) {
+  explicit CoordinatorRig(FaultFileSystem& disk, storage::LogOptions log_options = {}) {
     auto log = storage::Log::Open(disk, kDirectory, log_options, {}, WallNow());
     REQUIRE(log.ok());
-    shards_.Start();
-    RunAndWait(shards_[0], Open(*std::move(log)));
+    RunAndWait(pools_.shard(), Open(*std::move(log)));
   }
 
-  ~CoordinatorRig() {
-    RunAndWait(shards_[0], Close());
-    codec_pool_.reset();
-    disk_pool_.reset();
-    shards_.Stop();
-    coordinator_.reset();
-    partition_.reset();
-  }
+  ~CoordinatorRig() { RunAndWait(pools_.shard(), Close()); }
 
   template <class Input>
   typename Input::Answer Call(Input input) {
-    return RunAndWait(shards_[0], coordinator_->Call(input));
+    return RunAndWait(pools_.shard(), coordinator_->Call(input));
   }
 
   ErrorCode CommitOffset(int64_t offset) {
@@ -77,13 +69,12 @@ class CoordinatorRig {
 
  private:
   awaitable<void> Open(std::unique_ptr<storage::Log> log) {
-    partition::Environment environment{shards_[0], *disk_pool_, *codec_pool_, load_pool_, [] {}};
     partition::PartitionName name{"__consumer_offsets", TopicId{}, PartitionIndex(0)};
-    partition_ =
-        std::make_shared<partition::Partition>(environment, std::move(name), std::move(log));
+    partition_ = std::make_shared<partition::Partition>(pools_.environment(), std::move(name),
+                                                        std::move(log));
     auto image = std::make_shared<const core::ClusterImage>();
     coordinator_ = std::make_shared<Coordinator>(
-        Coordinator::Environment{shards_[0], *disk_pool_, [image] { return image; }, {}},
+        Coordinator::Environment{pools_.shard(), pools_.disk(), [image] { return image; }, {}},
         partition_);
     coordinator_->Start();
     co_return;
@@ -94,11 +85,7 @@ class CoordinatorRig {
     static_cast<void>(co_await partition_->Close(true));
   }
 
-  ShardSet shards_;
-  std::unique_ptr<DiskPool> disk_pool_;
-  MemoryBudget budget_{SIZE_MAX};
-  std::unique_ptr<CodecPool> codec_pool_ = std::make_unique<CodecPool>(1, budget_);
-  LoadPool load_pool_{1};
+  test::PartitionPools pools_;
   std::shared_ptr<partition::Partition> partition_;
   std::shared_ptr<Coordinator> coordinator_;
 };
