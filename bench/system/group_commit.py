@@ -68,8 +68,9 @@ class GroupCommit:
         before = self.bench.counters("millrace_log_flush")
         load = subprocess.run(
             [str(self.bench.binaries.load), "produce", "--topic=synced", "--partitions=1",
-             "--acks=-1", "--create-topic", f"--connections={producers}", "--in-flight=1", "--warmup=0.5",
-             f"--batch-bytes={self.options.batch_bytes}", f"--seconds={self.options.seconds}",
+             "--acks=-1", "--create-topic", f"--connections={producers}", "--in-flight=1",
+             f"--batch-bytes={self.options.batch_bytes}", "--warmup=0.5",
+             f"--seconds={self.options.seconds}",
              f"--port={server.port}", f"--pid={server.pid}"],
             capture_output=True, text=True, check=True)
         after = self.bench.counters("millrace_log_flush")
