@@ -89,7 +89,6 @@ void Segment::Note(const record::BatchView& batch) {
 
 void Segment::Remember(const BatchSpot& spot) {
   if (recent_.size() < kRecentMax) {
-    if (recent_.capacity() == 0) recent_.reserve(kRecentMax);
     recent_.push_back(spot);
     return;
   }

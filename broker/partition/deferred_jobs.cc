@@ -32,7 +32,7 @@ void DeferredJobs::RunAll() {
 
 void DeferredJobs::RunFirst() {
   storage::DiskJob job = std::move(waiting_.front().job);
-  waiting_.pop_front();
+  waiting_.erase(waiting_.begin());
   disk_pool_.Submit(shard_, std::move(job.run), [](const absl::Status& status) {
     if (!status.ok()) spdlog::error("deleted files were not removed: {}", status.ToString());
   });

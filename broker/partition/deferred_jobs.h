@@ -5,7 +5,7 @@
 // that is opened again removes those files. A job that runs needs nothing of the partition.
 #pragma once
 
-#include <deque>
+#include <vector>
 
 #include "broker/runtime/disk_pool.h"
 #include "broker/runtime/timers.h"
@@ -38,7 +38,7 @@ class DeferredJobs {
   Shard& shard_;
   DiskPool& disk_pool_;
   CallTimer timer_;
-  std::deque<Waiting> waiting_;  // by due
+  std::vector<Waiting> waiting_;  // by due; few, and most partitions have none
 };
 
 }  // namespace millrace::partition
