@@ -1,6 +1,5 @@
 // A disk without room: nothing is lost, nothing goes offline, and writing goes on when there is.
 #include <atomic>
-#include <chrono>
 #include <future>
 #include <string>
 
@@ -10,9 +9,12 @@
 #include "broker/runtime/run_and_wait.h"
 #include "tests/broker/partition/partition_pools.h"
 #include "tests/support/fault_file_system.h"
+#include "tests/support/wait_until.h"
 
 namespace millrace::partition {
 namespace {
+
+using test::WaitUntil;
 
 using test::Operation;
 
@@ -61,12 +63,6 @@ class Hosted {
   test::PartitionPools pools_;
   std::shared_ptr<Partition> partition_;
 };
-
-template <class Condition>
-void WaitUntil(Condition condition) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) REQUIRE(std::chrono::steady_clock::now() < deadline);
-}
 
 TEST_CASE("full disk: records are refused with the reason, and taken when there is room") {
   Hosted hosted;

@@ -1,7 +1,6 @@
 // Syncs and deletions that nobody waits for: flush.messages, flush.ms, file.delete.delay.ms.
 #include "broker/partition/partition.h"
 
-#include <chrono>
 #include <filesystem>
 #include <future>
 #include <string>
@@ -11,9 +10,12 @@
 #include "broker/runtime/run_and_wait.h"
 #include "tests/broker/partition/partition_pools.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/wait_until.h"
 
 namespace millrace::partition {
 namespace {
+
+using test::WaitUntil;
 
 constexpr int64_t kHourMs = 3'600'000;
 constexpr TimestampMs kNow{1'700'000'000'000};
@@ -64,12 +66,6 @@ class Hosted {
   test::PartitionPools pools_;
   std::shared_ptr<Partition> partition_;
 };
-
-template <class Condition>
-void WaitUntil(Condition condition) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) REQUIRE(std::chrono::steady_clock::now() < deadline);
-}
 
 TEST_CASE("partition: what no producer waits for is not synced without being told so") {
   Hosted hosted;

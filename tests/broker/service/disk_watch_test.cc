@@ -1,16 +1,18 @@
 #include "broker/service/disk_watch.h"
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include <catch2/catch.hpp>
 
 #include "broker/runtime/run_and_wait.h"
+#include "tests/support/wait_until.h"
 
 namespace millrace::service {
 namespace {
+
+using test::WaitUntil;
 
 constexpr int64_t kReserve = 1000;
 
@@ -57,12 +59,6 @@ class Watched {
   std::unique_ptr<DiskPool> pool_ = std::make_unique<DiskPool>(1);
   std::unique_ptr<DiskWatch> watch_ = std::make_unique<DiskWatch>(MakeEnvironment());
 };
-
-template <class Condition>
-void WaitUntil(Condition condition) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) REQUIRE(std::chrono::steady_clock::now() < deadline);
-}
 
 TEST_CASE("disk watch: a start on a full disk shuts the gate") {
   Watched watched(kReserve - 1);
