@@ -198,7 +198,7 @@ absl::Status Recovery::KeepSegments() {
       }
       segment.Sealed();
     } else if (opened.indexes_rebuilt) {
-      // On a full disk they stay in memory for now.
+      // On a full disk they stay in memory.
       absl::Status status = segment.WriteIndexes();
       if (!status.ok() && !absl::IsResourceExhausted(status)) return status;
     }
