@@ -32,16 +32,11 @@ awaitable<void> TopicService::RecordMoved() {
 
 awaitable<void> TopicService::RecordDirectories(std::string name) {
   absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(TopicKey(name));
-  bool is_found =
-      listing.ok() && !listing->entries.empty() && listing->entries[0].key == TopicKey(name);
-  std::shared_ptr<core::TopicImage> topic;
-  if (is_found) topic = DecodeTopic(name, listing->entries[0].value);
-  if (topic == nullptr || !environment_.directories.Settle(*topic)) co_return;
-  metadata::Transaction transaction;
-  transaction.conditions.push_back({TopicKey(name), listing->entries[0].modified});
-  transaction.mutations.push_back({TopicKey(name), EncodeTopic(*topic)});
+  if (!listing.ok()) co_return;
+  const std::optional<StoredTopic> stored = FindStored(*listing, name);
+  if (!stored.has_value() || !environment_.directories.Settle(*stored->topic)) co_return;
   TopicOutcome outcome =
-      co_await Commit(std::move(transaction), topic, ErrorCode::kInvalidUpdateVersion);
+      co_await Commit(ReplaceStored(*stored), stored->topic, ErrorCode::kInvalidUpdateVersion);
   if (outcome.error != ErrorCode::kNone) {
     spdlog::error("topic {}: where its partitions lie is not recorded: {}", name, outcome.message);
   }

@@ -413,14 +413,12 @@ awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
     if (!listing.ok()) {
       co_return Refused(ErrorCode::kKafkaStorageError, std::string(listing.status().message()));
     }
-    // The first key that starts with a topic's key is the topic's.
-    bool is_found = !listing->entries.empty() && listing->entries[0].key == TopicKey(name);
-    std::shared_ptr<core::TopicImage> topic;
-    if (is_found) topic = DecodeTopic(name, listing->entries[0].value);
-    if (topic == nullptr) {
+    std::optional<StoredTopic> stored = FindStored(*listing, name);
+    if (!stored.has_value()) {
       co_return Refused(ErrorCode::kUnknownTopicOrPartition,
                         fmt::format("there is no topic '{}'", name));
     }
+    const std::shared_ptr<core::TopicImage>& topic = stored->topic;
     core::ConfigPlan plan = core::PlanTopicConfigs(
         alteration.replace ? core::PropertyValues() : topic->configs, alteration.changes);
     if (plan.error != ErrorCode::kNone) co_return Refused(plan.error, std::move(plan.message));
@@ -430,11 +428,8 @@ awaitable<TopicOutcome> TopicService::AlterConfigsHere(std::string name,
       co_return TopicOutcome{ErrorCode::kNone, "", topic};
     }
     WarnWithoutEffect(name, plan);
-    metadata::Transaction transaction;
-    transaction.conditions.push_back({TopicKey(name), listing->entries[0].modified});
-    transaction.mutations.push_back({TopicKey(name), EncodeTopic(*topic)});
     TopicOutcome outcome =
-        co_await Commit(std::move(transaction), topic, ErrorCode::kInvalidUpdateVersion);
+        co_await Commit(ReplaceStored(*stored), topic, ErrorCode::kInvalidUpdateVersion);
     if (outcome.error != ErrorCode::kInvalidUpdateVersion) co_return outcome;
   }
 }

@@ -69,4 +69,20 @@ std::shared_ptr<core::TopicImage> DecodeTopic(std::string name, const std::strin
   return topic;
 }
 
+std::optional<StoredTopic> FindStored(const metadata::Listing& listing, const std::string& name) {
+  // The first key that starts with a topic's key is the topic's.
+  if (listing.entries.empty() || listing.entries[0].key != TopicKey(name)) return std::nullopt;
+  const metadata::Entry& entry = listing.entries[0];
+  std::shared_ptr<core::TopicImage> topic = DecodeTopic(name, entry.value);
+  if (topic == nullptr) return std::nullopt;
+  return StoredTopic{std::move(topic), entry.modified};
+}
+
+metadata::Transaction ReplaceStored(const StoredTopic& stored) {
+  metadata::Transaction transaction;
+  transaction.conditions.push_back({TopicKey(stored.topic->name), stored.modified});
+  transaction.mutations.push_back({TopicKey(stored.topic->name), EncodeTopic(*stored.topic)});
+  return transaction;
+}
+
 }  // namespace millrace::service
