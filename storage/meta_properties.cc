@@ -1,8 +1,10 @@
 #include "storage/meta_properties.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 
+#include <absl/strings/ascii.h>
 #include <fmt/format.h>
 
 #include "storage/checkpoint_text.h"
@@ -62,6 +64,14 @@ absl::StatusOr<std::string> Require(const Properties& properties, std::string_vi
   return found->second;
 }
 
+// An id of printable characters: any other is damage, and could not be written as it was read.
+absl::Status CheckId(std::string_view name, std::string_view id) {
+  if (std::ranges::none_of(id, [](char c) { return absl::ascii_iscntrl(c); })) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(fmt::format("its {} {:?} holds a control character", name, id));
+}
+
 // Escapes what a Java reader would take for something else.
 std::string Escape(std::string_view value) {
   std::string out;
@@ -101,6 +111,9 @@ absl::StatusOr<MetaProperties> DecodeMetaProperties(std::string_view text) {
   MetaProperties properties{*cluster_id, BrokerId(*node), std::nullopt};
   const auto directory_id = found.find("directory.id");
   if (directory_id != found.end()) properties.directory_id = directory_id->second;
+  absl::Status status = CheckId("cluster.id", properties.cluster_id);
+  status.Update(CheckId("directory.id", properties.directory_id.value_or("")));
+  if (!status.ok()) return status;
   return properties;
 }
 

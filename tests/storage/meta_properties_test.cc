@@ -16,6 +16,10 @@ TEST_CASE("meta properties: what is missing or wrong is named") {
   CHECK(FaultOf("\0\0\0\0") == "it has no version");
   CHECK(FaultOf("version=0\nbroker.id=1\n") == "its version is 0, not 1");
   CHECK(FaultOf("version=1\nnode.id=1\n") == "it has no cluster.id");
+  CHECK(FaultOf("version=1\ncluster.id=a\\\rb\nnode.id=1\n") ==
+        R"(its cluster.id "a\rb" holds a control character)");
+  CHECK(FaultOf("version=1\ncluster.id=c\nnode.id=1\ndirectory.id=d\t\n") ==
+        R"(its directory.id "d\t" holds a control character)");
   CHECK(FaultOf("version=1\ncluster.id=\nnode.id=1\n") == "it has no cluster.id");
   CHECK(FaultOf("version=1\ncluster.id=c\n") == "it has no node.id");
   CHECK(FaultOf("version=1\ncluster.id=c\nnode.id=one\n") == "its node.id one is not a number");
