@@ -32,6 +32,7 @@
 #include "storage/disk_job.h"
 #include "storage/file_system.h"
 #include "storage/leader_epochs.h"
+#include "storage/load_ahead.h"
 #include "storage/producer_state.h"
 
 namespace millrace::record {
@@ -84,6 +85,7 @@ struct OpenOptions {
   Offset recovery_point{0};    // everything below it was synced; damage there is corruption
   Offset log_start_offset{0};  // from the checkpoint; the log starts no earlier
   Offset cleaned_until{0};     // up to where compaction came, as far as that is known
+  LoadHook load_ahead;         // for files that are read from end to end
 };
 
 // What Open found and did, for the log line and the metrics.

@@ -146,7 +146,7 @@ absl::StatusOr<OpenedSegment> Recovery::OpenSegment(Offset base, bool may_trust)
     auto opened = ResumeSegment(*files, base, limits_);
     if (!opened.ok() || opened->is_whole()) return opened;
   }
-  return ScanSegment(*files, base, limits_);
+  return ScanSegment(*files, base, limits_, how_.load_ahead);
 }
 
 absl::Status Recovery::CheckWhole(const OpenedSegment& opened, bool is_last) const {

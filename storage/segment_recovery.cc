@@ -106,12 +106,15 @@ absl::StatusOr<OpenedSegment> ResumeSegment(const SegmentFiles& files, Offset ba
 }
 
 absl::StatusOr<OpenedSegment> ScanSegment(const SegmentFiles& files, Offset base,
-                                          const Segment::Limits& limits) {
+                                          const Segment::Limits& limits,
+                                          const LoadHook& load_ahead) {
   const auto file_bytes = FileBytes(files, base);
   if (!file_bytes.ok()) return file_bytes.status();
   auto segment = std::make_shared<Segment>(files, base, limits);
+  LoadAhead ahead(load_ahead, files.log, *file_bytes);
   BatchScan scan(*files.log, 0, *file_bytes);
   while (true) {
+    ahead.Reached(scan.position());
     const auto bytes = scan.Next();
     if (!bytes.ok()) return bytes.status();
     if (!bytes->has_value()) break;

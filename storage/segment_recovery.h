@@ -11,6 +11,7 @@
 #include <absl/status/statusor.h>
 
 #include "proto/types.h"
+#include "storage/load_ahead.h"
 #include "storage/segment.h"
 
 namespace millrace::storage {
@@ -30,7 +31,8 @@ absl::StatusOr<OpenedSegment> ResumeSegment(const SegmentFiles& files, Offset ba
                                             const Segment::Limits& limits);
 // Reads everything up to the first bytes that are not an intact batch, and rebuilds the indexes.
 absl::StatusOr<OpenedSegment> ScanSegment(const SegmentFiles& files, Offset base,
-                                          const Segment::Limits& limits);
+                                          const Segment::Limits& limits,
+                                          const LoadHook& load_ahead);
 
 // Whether a sound message of magic 0 or 1 stands at the position, as Kafka before 0.11 wrote them.
 absl::StatusOr<bool> HoldsLegacyMessage(const File& file, int64_t position, int64_t end);

@@ -1,5 +1,6 @@
 #include "broker/service/partition_host.h"
 
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -109,6 +110,16 @@ awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, Partition
     co_return absl::OkStatus();
   }
   storage::OpenOptions how = HowToOpen(directory, known->second, topic.id);
+  // An owner has one load at a time, and the disk is faster than that.
+  std::array<char, 4> owners{};
+  how.load_ahead = [this, &owners](const std::shared_ptr<const storage::File>& file,
+                                   int64_t position, int64_t length) {
+    const auto piece = static_cast<size_t>(position / storage::LoadAhead::kPieceBytes);
+    environment_.load_pool.Submit(
+        environment_.shard, &owners[piece % owners.size()],
+        [file, position, length] { return file->Load(position, length); },
+        [](const absl::Status&) {});
+  };
   absl::Status status = co_await environment_.disk_pool.Run(
       [&] { return OpenLog(fs, path, topic.id, wanted.settings, how, log); });
   if (!status.ok()) co_return status;
