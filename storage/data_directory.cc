@@ -207,7 +207,6 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
     const std::optional<PartitionDirectoryName> name = ParsePartitionDirectory(entry);
     if (!name) continue;
     FoundPartition found;
-    found.path = FilePath(entry);
     found.topic = name->topic;
     found.partition = name->partition;
     found.recovery_point = OffsetOf(*recovery_points, *name);
@@ -215,11 +214,11 @@ absl::Status DataDirectory::FindPartitions(const std::vector<std::string>& names
     found.cleaned_until = OffsetOf(*cleaned, *name);
     if (const auto known = closed.find({name->topic, name->partition}); known != closed.end()) {
       found.topic_id = known->second.topic_id;
-      found.closed = std::move(known->second.log);
+      found.closed = std::make_unique<ClosedLog>(std::move(known->second.log));
       partitions_.push_back(std::move(found));
       continue;
     }
-    const absl::StatusOr<TopicId> id = ReadPartitionMetadata(fs_, found.path);
+    const absl::StatusOr<TopicId> id = ReadPartitionMetadata(fs_, FilePath(entry));
     if (id.ok()) {
       found.topic_id = *id;
     } else if (!absl::IsNotFound(id.status())) {

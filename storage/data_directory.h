@@ -52,13 +52,12 @@ struct PartitionCheckpoint {
 };
 
 struct FoundPartition {
-  std::string path;
   std::string topic;
   PartitionIndex partition;
   std::optional<TopicId> topic_id;  // none: its creation was cut short, or see `fault`
   std::string fault;                // why partition.metadata cannot be read
-  // The log as it was closed: Log::Restore() may have it back. None after a crash.
-  std::optional<ClosedLog> closed;
+  // The log as it was closed: Log::Restore() may have it back. Null after a crash.
+  std::unique_ptr<ClosedLog> closed;
   // From the checkpoints; 0 where they do not name the partition.
   Offset recovery_point;
   Offset log_start_offset;

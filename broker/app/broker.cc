@@ -222,6 +222,8 @@ awaitable<absl::Status> Broker::Parts::Load() {
   if (!started.ok()) co_return started;
   co_await groups->Start();
   cleaner->Start();
+  // What was read to know all this is much where there are many partitions.
+  ReturnFreeMemory();
   std::vector<FrameHandler*> handlers;
   for (auto& router : routers) handlers.push_back(router.get());
   listener->Start(std::move(handlers));

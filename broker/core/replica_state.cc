@@ -24,7 +24,8 @@ void ReplicaState::OnDurable(Offset end) {
   INVARIANT(end >= durable_end_);
   INVARIANT(end <= log_end_);
   durable_end_ = end;
-  while (!unsynced_.empty() && unsynced_.front().end <= end) unsynced_.pop_front();
+  const auto is_left = [&](const Run& run) { return run.end > end; };
+  unsynced_.erase(unsynced_.begin(), std::ranges::find_if(unsynced_, is_left));
   MoveHighWatermark();
 }
 

@@ -11,7 +11,7 @@
 // Pure; one thread (the partition's shard).
 #pragma once
 
-#include <deque>
+#include <vector>
 
 #include "proto/types.h"
 
@@ -49,7 +49,7 @@ class ReplicaState {
   Offset durable_end_;
   Offset high_watermark_;
   bool write_caching_ = false;
-  std::deque<Run> unsynced_;
+  std::vector<Run> unsynced_;  // few; and an idle partition pays nothing for it
 };
 
 }  // namespace millrace::core

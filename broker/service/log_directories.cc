@@ -91,9 +91,11 @@ absl::Status LogDirectories::OpenNext(storage::FileSystem& fs, const std::string
   directory->data = *std::move(opened);
   directory->is_online = true;
   for (FoundPartition& found : directory->data->TakePartitions()) {
-    if (!found.fault.empty()) spdlog::error("{}: {}", found.path, found.fault);
+    if (!found.fault.empty()) spdlog::error("{}: {}", directory->PathOf(found), found.fault);
     std::string name = storage::FormatPartitionDirectory(found.topic, found.partition);
-    directory->found.emplace(std::move(name), LogDirectory::Found{std::move(found)});
+    LogDirectory::Found entry{std::move(found)};
+    directory->found.emplace(std::move(name),
+                             std::make_unique<LogDirectory::Found>(std::move(entry)));
   }
   all_.push_back(std::move(directory));
   return absl::OkStatus();
@@ -179,9 +181,9 @@ LogDirectory::Found* LogDirectories::FindOnDisk(const core::TopicImage& topic, P
   for (const auto& directory : all_) {
     const auto found = directory->found.find(name);
     if (found == directory->found.end()) continue;
-    if (found->second.partition.topic_id != topic.id) continue;
+    if (found->second->partition.topic_id != topic.id) continue;
     where = directory.get();
-    return &found->second;
+    return found->second.get();
   }
   return nullptr;
 }
@@ -231,11 +233,12 @@ void LogDirectories::ReportStrays(const core::ClusterImage& image,
   int64_t count = 0;
   std::string example;
   for (const auto& [name, found] : directory.found) {
-    const FoundPartition& partition = found.partition;
+    const FoundPartition& partition = found->partition;
     if (!partition.topic_id.has_value() || partition.topic == storage::kMetadataTopic) continue;
     const core::TopicImage* topic = image.FindTopic(partition.topic);
     if (topic != nullptr && topic->id == *partition.topic_id) continue;
-    if (count++ == 0 || partition.path < example) example = partition.path;
+    std::string path = directory.PathOf(partition);
+    if (count++ == 0 || path < example) example = std::move(path);
   }
   if (count == 0) return;
   spdlog::warn(

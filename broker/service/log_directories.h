@@ -40,14 +40,19 @@ struct LogDirectory {
     bool was_moved = false;
   };
 
-  size_t index = 0;                                    // in the order of log.dirs
-  std::string path;                                    // absolute
-  std::unique_ptr<storage::DataDirectory> data;        // null: it could not be opened
-  std::unique_ptr<DiskWatch> watch;                    // null likewise
-  DirectoryId id;                                      // zero likewise
-  absl::flat_hash_map<std::string, Found> found = {};  // by directory name
-  int64_t partitions = 0;                              // that are placed here
+  size_t index = 0;                              // in the order of log.dirs
+  std::string path;                              // absolute
+  std::unique_ptr<storage::DataDirectory> data;  // null: it could not be opened
+  std::unique_ptr<DiskWatch> watch;              // null likewise
+  DirectoryId id;                                // zero likewise
+  // By directory name. Small: there may be very many, and they stay.
+  absl::flat_hash_map<std::string, std::unique_ptr<Found>> found = {};
+  int64_t partitions = 0;  // that are placed here
   bool is_online = false;
+
+  std::string PathOf(const storage::FoundPartition& partition) const {
+    return data->PathOf(partition.topic, partition.partition);
+  }
 };
 
 class LogDirectories {

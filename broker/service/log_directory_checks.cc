@@ -90,13 +90,13 @@ absl::Status CheckFoundOnce(LogDirectorySpan all) {
       for (const auto& [name, found] : directory->found) {
         const auto twin = other->found.find(name);
         if (twin == other->found.end()) continue;
-        const FoundPartition& a = twin->second.partition;
-        const FoundPartition& b = found.partition;
+        const FoundPartition& a = twin->second->partition;
+        const FoundPartition& b = found->partition;
         if (!IsThere(a) || !IsThere(b) || AreOfTwoTopics(a, b)) continue;
         return absl::FailedPreconditionError(
             fmt::format("a partition is there twice: {} and {}. Keep the one with all of its "
                         "records, and move the other one out of the log directories.",
-                        a.path, b.path));
+                        other->PathOf(a), directory->PathOf(b)));
       }
     }
   }

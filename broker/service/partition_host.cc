@@ -99,9 +99,9 @@ awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, Partition
         [&fs, path, id = topic.id] { return PrepareDirectory(fs, path, id); }, WallNow());
     co_return absl::OkStatus();
   }
-  storage::FoundPartition& found = known->second.partition;
-  if (found.topic_id == topic.id && found.closed.has_value()) {
-    storage::ClosedLog closed = *std::exchange(found.closed, std::nullopt);
+  storage::FoundPartition& found = known->second->partition;
+  if (found.topic_id == topic.id && found.closed != nullptr) {
+    storage::ClosedLog closed = std::move(*std::exchange(found.closed, nullptr));
     closed.cleaned_until = found.cleaned_until;
     auto restored =
         storage::Log::Restore(fs, path, wanted.settings.log, std::move(closed), WallNow());
@@ -109,7 +109,7 @@ awaitable<absl::Status> PartitionHost::OpenFound(const Wanted& wanted, Partition
     log = *std::move(restored);
     co_return absl::OkStatus();
   }
-  storage::OpenOptions how = HowToOpen(directory, known->second, topic.id);
+  storage::OpenOptions how = HowToOpen(directory, *known->second, topic.id);
   // An owner has one load at a time, and the disk is faster than that.
   std::array<char, 4> owners{};
   how.load_ahead = [this, &owners](const std::shared_ptr<const storage::File>& file,

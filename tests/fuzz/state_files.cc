@@ -100,7 +100,7 @@ void OpenDataDirectory(Bytes bytes) {
   }
   std::vector<storage::PartitionCheckpoint> checkpoints;
   for (const storage::FoundPartition& found : (*opened)->partitions()) {
-    INVARIANT((*opened)->PathOf(found.topic, found.partition) == found.path);
+    INVARIANT(fs.Exists((*opened)->PathOf(found.topic, found.partition)));
     INVARIANT(found.recovery_point.value() >= 0 && found.log_start_offset.value() >= 0);
     checkpoints.push_back(
         {found.topic, found.partition, found.recovery_point, found.log_start_offset});

@@ -218,7 +218,7 @@ TEST_CASE("log directories: what older versions recorded lies where it is found,
     CHECK(directories->Settle(topic));
     CHECK(PlacesOf(*directories, topic) == std::vector<int>{0, 1, 0});
     CHECK_FALSE(directories->Settle(topic));
-    CHECK(directories->all()[1]->found.at("t-1").was_moved);
+    CHECK(directories->all()[1]->found.at("t-1")->was_moved);
   }
   SECTION("it may be in one that is away") {
     FailOpening(fs, "/b/.lock", absl::InternalError("EIO"));
@@ -242,8 +242,8 @@ TEST_CASE("log directories: a partition is where it is found, whatever is record
   auto directories = Open(fs, {"/a", "/b"});
   CHECK(directories->Settle(topic));
   CHECK(PlacesOf(*directories, topic) == std::vector<int>{1, 1, 0});
-  CHECK(directories->all()[1]->found.at("t-0").was_moved);
-  CHECK_FALSE(directories->all()[1]->found.at("t-1").was_moved);
+  CHECK(directories->all()[1]->found.at("t-0")->was_moved);
+  CHECK_FALSE(directories->all()[1]->found.at("t-1")->was_moved);
 }
 
 TEST_CASE("log directories: a partition whose directory is away is nowhere else") {
