@@ -29,7 +29,7 @@ struct Cachestat {
   uint64_t recently_evicted;
 };
 
-// Without cachestat, one byte of each such piece is asked for: the kernel reads ahead by as much.
+// One byte of each such piece is asked for: the kernel reads ahead by as much, or more.
 constexpr int64_t kProbeBytes = 128 << 10;
 // What one call copies where the file system cannot send from its pages.
 constexpr size_t kCopyBytes = 64 << 10;
@@ -39,11 +39,11 @@ int64_t PageBytes() {
   return bytes;
 }
 
-bool IsReadableByPieces(int descriptor, int64_t position, int64_t length) {
-  for (int64_t at = 0; at < length; at += kProbeBytes) {
-    if (!IsReadable(descriptor, position + at)) return false;
-  }
-  return IsReadable(descriptor, position + length - 1);
+bool IsByteReadable(int descriptor, int64_t position) {
+  std::byte byte;
+  const iovec target{.iov_base = &byte, .iov_len = 1};
+  const ssize_t count = ::preadv2(descriptor, &target, 1, position, kNoWait);
+  return count >= 0 || errno != EAGAIN;
 }
 
 // To nowhere: the kernel waits for the pages and looks at no byte of them.
@@ -81,14 +81,15 @@ bool IsInPageCache(int descriptor, int64_t position, int64_t length) {
     if (errno == EOPNOTSUPP || errno == EBADF) return true;  // not a file that has pages
     has_cachestat.store(false, std::memory_order_relaxed);
   }
-  return IsReadableByPieces(descriptor, position, length);
+  return IsReadable(descriptor, position, length);
 }
 
-bool IsReadable(int descriptor, int64_t position) {
-  std::byte byte;
-  const iovec target{.iov_base = &byte, .iov_len = 1};
-  const ssize_t count = ::preadv2(descriptor, &target, 1, position, kNoWait);
-  return count >= 0 || errno != EAGAIN;
+bool IsReadable(int descriptor, int64_t position, int64_t length) {
+  if (length <= 0) return true;
+  for (int64_t at = 0; at < length; at += kProbeBytes) {
+    if (!IsByteReadable(descriptor, position + at)) return false;
+  }
+  return IsByteReadable(descriptor, position + length - 1);
 }
 
 // The kernel reads ahead by itself, in large pieces of memory: with readahead(2), which takes

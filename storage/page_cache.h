@@ -11,8 +11,9 @@ namespace millrace::storage {
 
 // Whether every page of the range is in the page cache, or on its way there.
 bool IsInPageCache(int descriptor, int64_t position, int64_t length);
-// Whether the byte can be read now: its page is not on its way any more.
-bool IsReadable(int descriptor, int64_t position);
+// Whether the range can be read now: a byte in each 128 KiB is tried. Its pages are not on
+// their way any more.
+bool IsReadable(int descriptor, int64_t position, int64_t length);
 // Reads the range into the page cache, without copying it, until it is there or the file ends.
 // Returns 0 or an errno.
 int LoadIntoPageCache(int descriptor, int64_t position, int64_t length);

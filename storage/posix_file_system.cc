@@ -163,7 +163,7 @@ bool PosixFile::IsResident(int64_t position, int64_t length) const {
   if (length <= 0) return true;
   if (!IsInPageCache(descriptor_, position, length)) return false;
   if (!was_loaded_.load(std::memory_order_relaxed)) return true;
-  return IsReadable(descriptor_, position) && IsReadable(descriptor_, position + length - 1);
+  return IsReadable(descriptor_, position, length);
 }
 
 absl::Status PosixFile::Load(int64_t position, int64_t length) const {

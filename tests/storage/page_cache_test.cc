@@ -39,13 +39,23 @@ TEST_CASE("page cache: what was loaded is resident and readable, what was not is
     WARN("this file system keeps every page in memory");
     return;
   }
-  CHECK_FALSE(IsReadable(file.descriptor, 0));
+  CHECK_FALSE(IsReadable(file.descriptor, 0, 1));
   CHECK(::posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED) == 0);
   CHECK(LoadIntoPageCache(file.descriptor, 1 << 20, 1 << 20) == 0);
   CHECK(IsInPageCache(file.descriptor, 1 << 20, 1 << 20));
   CHECK(IsInPageCache(file.descriptor, (1 << 20) + 5, 7));
-  CHECK(IsReadable(file.descriptor, 1 << 20));
+  CHECK(IsReadable(file.descriptor, 1 << 20, 1 << 20));
   CHECK_FALSE(IsInPageCache(file.descriptor, 0, kBytes));
+}
+
+TEST_CASE("page cache: a range whose ends are there, and nothing between, is not readable") {
+  ReleasedFile file;
+  if (IsInPageCache(file.descriptor, 0, kBytes)) return;
+  CHECK(LoadIntoPageCache(file.descriptor, 0, 1) == 0);
+  CHECK(LoadIntoPageCache(file.descriptor, kBytes - 1, 1) == 0);
+  CHECK(IsReadable(file.descriptor, 0, 1));
+  CHECK(IsReadable(file.descriptor, kBytes - 1, 1));
+  CHECK_FALSE(IsReadable(file.descriptor, 0, kBytes));
 }
 
 TEST_CASE("page cache: nothing is resident everywhere, and a load ends where the file does") {
