@@ -11,7 +11,10 @@ namespace millrace::storage {
 namespace {
 
 constexpr int64_t kRecoveryPointStepBytes = 64 << 20;
-constexpr int64_t kEarlyWriteBackBytes = 8 << 20;
+// Alone, so that a later sync finds little; beside one, so that the disk has what comes next while
+// the file system commits what it has.
+constexpr int64_t kWriteBackBytes = 8 << 20;
+constexpr int64_t kWriteBackBytesBesideFlush = 512 << 10;
 
 }  // namespace
 
@@ -63,6 +66,7 @@ FlushWork Log::CollectFlush() {
     if (segment->upkeep.durable_bytes < segment->size_bytes()) {
       work.dirty.push_back(
           {.segment = segment, .log = segment->files().log, .bytes = segment->size_bytes()});
+      segment->upkeep.write_back_bytes = segment->size_bytes();
     }
     if (i + 1 == segments_.size()) break;
     const Offset next = segments_[i + 1]->base();
@@ -100,12 +104,12 @@ void Log::OnFlushed(const FlushWork& work) {
   }
 }
 
-std::optional<DiskJob> Log::EarlyWriteBack() {
+std::optional<DiskJob> Log::EarlyWriteBack(bool beside_flush) {
   const std::shared_ptr<Segment>& segment = segments_.back();
   Segment::Upkeep& upkeep = segment->upkeep;
   const int64_t from = std::max(upkeep.write_back_bytes, upkeep.durable_bytes);
   const int64_t length = segment->size_bytes() - from;
-  if (length < kEarlyWriteBackBytes) return std::nullopt;
+  if (length < (beside_flush ? kWriteBackBytesBesideFlush : kWriteBackBytes)) return std::nullopt;
   upkeep.write_back_bytes = segment->size_bytes();
   return DiskJob{.run = [file = segment->files().log, from,
                          length] { return file->StartWriteBack(from, length); },

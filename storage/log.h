@@ -221,8 +221,9 @@ class Log {
   // (and the directory after a roll), then seals rolled segments (trim, last time index entry,
   // producer snapshot). finish advances durable_end().
   DiskJob Flush();
-  // Starts write-back of what was appended since the last call; none when it is little.
-  std::optional<DiskJob> EarlyWriteBack();
+  // Starts write-back of what was appended since the last call or flush; none when it is little.
+  // Beside a flush less is enough.
+  std::optional<DiskJob> EarlyWriteBack(bool beside_flush);
   // [shard] DeleteRecords: the log starts at `start` from here on; whole segments below it go with
   // the next DeleteOldSegments(). Never goes back. Precondition: start <= durable_end(), so that a
   // log start that was written down is never beyond the end of what a crash leaves.

@@ -149,7 +149,7 @@ void Partition::StartBackgroundWork() {
     }
   }
   if (!writing_back_) {
-    auto job = log_->EarlyWriteBack();
+    auto job = log_->EarlyWriteBack(!flusher_.idle());
     if (job.has_value()) Submit(*std::move(job), writing_back_);
   }
   if (log_->undurable_bytes() >= kUnsyncedBytesMax && flusher_.idle()) flusher_.Want();

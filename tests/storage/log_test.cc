@@ -402,12 +402,28 @@ TEST_CASE("log: early write-back covers each byte once, and only when there is m
   auto log = Open(fs, {.max_message_bytes = 2 << 20});
   const std::string large(1 << 20, 'x');
   for (int i = 0; i < 7; ++i) AppendOk(*log, {{large}});
-  CHECK_FALSE(log->EarlyWriteBack().has_value());
+  CHECK_FALSE(log->EarlyWriteBack(false).has_value());
   AppendOk(*log, {{large}});
-  auto job = log->EarlyWriteBack();
+  auto job = log->EarlyWriteBack(false);
   REQUIRE(job.has_value());
   RunJob(*std::move(job));
-  CHECK_FALSE(log->EarlyWriteBack().has_value());
+  CHECK_FALSE(log->EarlyWriteBack(false).has_value());
+}
+
+TEST_CASE("log: beside a flush, write-back begins with less, behind what the flush covers") {
+  auto fs = MakeLogDisk();
+  auto log = Open(fs, {});
+  const std::string half(300 << 10, 'x');
+  AppendOk(*log, {{half}});
+  AppendOk(*log, {{half}});
+  DiskJob flush = log->Flush();
+  CHECK_FALSE(log->EarlyWriteBack(true).has_value());
+  AppendOk(*log, {{half}});
+  CHECK_FALSE(log->EarlyWriteBack(true).has_value());
+  AppendOk(*log, {{half}});
+  CHECK_FALSE(log->EarlyWriteBack(false).has_value());
+  CHECK(log->EarlyWriteBack(true).has_value());
+  RunJob(std::move(flush));
 }
 
 TEST_CASE("log: a clean close is opened without reading the records") {
