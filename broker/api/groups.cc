@@ -1,5 +1,6 @@
 // JoinGroup, SyncGroup, Heartbeat and LeaveGroup: what the members of a classic group ask.
 #include <string>
+#include <utility>
 
 #include "broker/api/group_text.h"
 #include "broker/api/handlers.h"
@@ -11,6 +12,7 @@ namespace {
 using core::group::Identity;
 using core::group::JoinAnswer;
 using core::group::SyncAnswer;
+using service::GroupService;
 
 constexpr int16_t kMemberIdRequiredSince = 4;
 constexpr int16_t kSkipAssignmentSince = 9;
@@ -35,7 +37,7 @@ core::group::Join MakeJoin(const Context& context, const wire::JoinGroupRequest&
           .fresh_id = context.arena().Copy(UuidText(FreshRandomBytes()))};
 }
 
-wire::JoinGroupResponse MakeResponse(const Context& context, const JoinAnswer& answer) {
+wire::JoinGroupResponse MakeResponse(wire::Arena& arena, const JoinAnswer& answer) {
   wire::JoinGroupResponse response;
   response.error_code = answer.error;
   response.generation_id = answer.generation;
@@ -44,14 +46,22 @@ wire::JoinGroupResponse MakeResponse(const Context& context, const JoinAnswer& a
   response.leader = answer.leader;
   response.skip_assignment = answer.skip_assignment;
   response.member_id = answer.member_id;
-  response.members =
-      context.arena().NewArray<wire::JoinGroupResponse::Member>(answer.members.size());
+  response.members = arena.NewArray<wire::JoinGroupResponse::Member>(answer.members.size());
   for (size_t i = 0; i < answer.members.size(); ++i) {
     const JoinAnswer::Member& member = answer.members[i];
     response.members[i].member_id = member.member_id;
     response.members[i].group_instance_id = member.instance_id;
     response.members[i].metadata = AsBytes(member.metadata);
   }
+  return response;
+}
+
+wire::SyncGroupResponse MakeResponse(wire::Arena&, const SyncAnswer& answer) {
+  wire::SyncGroupResponse response;
+  response.error_code = answer.error;
+  response.protocol_type = answer.protocol_type;
+  response.protocol_name = answer.protocol;
+  response.assignment = AsBytes(answer.assignment);
   return response;
 }
 
@@ -70,29 +80,67 @@ core::group::Sync MakeSync(const Context& context, const wire::SyncGroupRequest&
           .assignments = {assignments.begin(), assignments.size()}};
 }
 
+// Gives the question up when its client has gone. The member stays until its session ends.
+class Desertion final : public AnswerWatcher {
+ public:
+  explicit Desertion(GroupService::Ticket ticket) : ticket_(std::move(ticket)) {}
+  void OnClosed() override {
+    is_closed_ = true;
+    GroupService::Abandon(ticket_);
+  }
+  void OnMemoryShort() override {}  // what it waits for is other members
+  bool is_closed() const { return is_closed_; }
+
+ private:
+  GroupService::Ticket ticket_;
+  bool is_closed_ = false;
+};
+
+// A coroutine of its own: other requests of the connection may begin.
+template <class Input>
+awaitable<void> AnswerWhenThere(ParkedRequest parked, GroupService& groups,
+                                GroupService::Ticket ticket) {
+  Desertion desertion(ticket);
+  if (!parked.slot.Watch(desertion)) {
+    GroupService::Abandon(ticket);
+    co_return;
+  }
+  typename Input::Answer answer = co_await groups.End<Input>(std::move(ticket));
+  if (desertion.is_closed()) co_return;
+  Answer(parked.slot, parked.correlation_id, parked.version, MakeResponse(*parked.arena, answer));
+}
+
+template <class Input>
+awaitable<void> AskAndAnswer(Context& context, Input input, AnswerSlot slot) {
+  constexpr size_t kWaitingBytes = 1 << 10;
+  GroupService& groups = context.services.groups;
+  GroupService::Ticket ticket = co_await groups.Begin(std::move(input));
+  if (ticket.is_ready) {
+    typename Input::Answer answer = co_await groups.End<Input>(std::move(ticket));
+    Answer(context, slot, MakeResponse(context.arena(), answer));
+    co_return;
+  }
+  ParkedRequest parked = Park(context, std::move(slot), kWaitingBytes);
+  context.here.parked.Spawn(AnswerWhenThere<Input>(std::move(parked), groups, std::move(ticket)));
+}
+
 }  // namespace
 
 awaitable<void> HandleJoinGroup(Context& context, wire::JoinGroupRequest& request,
                                 AnswerSlot slot) {
-  JoinAnswer answer = co_await context.services.groups.Call(MakeJoin(context, request));
-  Answer(context, slot, MakeResponse(context, answer));
+  co_await AskAndAnswer(context, MakeJoin(context, request), std::move(slot));
 }
 
 awaitable<void> HandleSyncGroup(Context& context, wire::SyncGroupRequest& request,
                                 AnswerSlot slot) {
-  wire::SyncGroupResponse response;
   bool says_protocol = request.protocol_type.has_value() && request.protocol_name.has_value();
   if (context.version >= kProtocolIsMandatorySince && !says_protocol) {
+    wire::SyncGroupResponse response;
     response.error_code = ErrorCode::kInconsistentGroupProtocol;
     Answer(context, slot, response);
     co_return;
   }
-  SyncAnswer answer = co_await context.services.groups.Call(MakeSync(context, request));
-  response.error_code = answer.error;
-  response.protocol_type = answer.protocol_type;
-  response.protocol_name = answer.protocol;
-  response.assignment = AsBytes(answer.assignment);
-  Answer(context, slot, response);
+  co_await AskAndAnswer(context, MakeSync(context, request), std::move(slot));
 }
 
 awaitable<void> HandleHeartbeat(Context& context, wire::HeartbeatRequest& request,

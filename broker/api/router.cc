@@ -57,8 +57,7 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::OffsetCommitRequest, HandleOffsetCommit>(10, "10 names topics by id."),
     Entry<wire::OffsetFetchRequest, HandleOffsetFetch>(10, "10 names topics by id."),
     Entry<wire::FindCoordinatorRequest, HandleFindCoordinator>(6, "Transactional ids are refused."),
-    Entry<wire::JoinGroupRequest, HandleJoinGroup>(
-        9, "A group has one member; a second one gets GROUP_MAX_SIZE_REACHED."),
+    Entry<wire::JoinGroupRequest, HandleJoinGroup>(9),
     Entry<wire::HeartbeatRequest, HandleHeartbeat>(4),
     Entry<wire::LeaveGroupRequest, HandleLeaveGroup>(5),
     Entry<wire::SyncGroupRequest, HandleSyncGroup>(5),

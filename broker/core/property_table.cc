@@ -174,6 +174,11 @@ constexpr std::array kTable = std::to_array<Property>({
      "The shortest session time-out that a member of a group may ask for."},
     {"group.max.session.timeout.ms", kBroker, kInt, "1800000", 1, kInt32Max, "", "",
      "The longest one."},
+    {"group.initial.rebalance.delay.ms", kBroker, kInt, "3000", 0, kInt32Max, "", "",
+     "How long an empty group waits for more members after each new one, up to their rebalance "
+     "time-out."},
+    {"group.max.size", kBroker, kInt, "2147483647", 1, kInt32Max, "", "",
+     "The most members that a group may have."},
     {"offset.metadata.max.bytes", kBroker, kInt, "4096", 0, kInt32Max, "", "",
      "The longest text that a member may commit with an offset."},
     {"offsets.commit.timeout.ms", kBroker, kInt, "5000", 1, kInt32Max, "", "",

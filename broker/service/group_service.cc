@@ -17,12 +17,16 @@ namespace {
 using partition::PartitionKey;
 
 constexpr int64_t kMsPerMinute = 60'000;
+
 CoordinatorOptions MakeOptions(const core::Properties& properties) {
   CoordinatorOptions options;
   options.machine.session_timeout_ms_min =
       static_cast<int32_t>(properties.Integer("group.min.session.timeout.ms"));
   options.machine.session_timeout_ms_max =
       static_cast<int32_t>(properties.Integer("group.max.session.timeout.ms"));
+  options.machine.members_max = static_cast<size_t>(properties.Integer("group.max.size"));
+  options.machine.initial_rebalance_delay_ms =
+      properties.Integer("group.initial.rebalance.delay.ms");
   options.machine.offset_metadata_max =
       static_cast<size_t>(properties.Integer("offset.metadata.max.bytes"));
   options.machine.offsets_retention_ms =
@@ -136,6 +140,11 @@ awaitable<ErrorCode> GroupService::EnsureTopic() {
                   outcome.message);
   }
   co_return ErrorCode::kCoordinatorNotAvailable;
+}
+
+void GroupService::Abandon(const Ticket& ticket) {
+  if (ticket.coordinator == nullptr) return;
+  ticket.shard->Post([ticket] { ticket.coordinator->Abandon(*ticket.call); });
 }
 
 // On a partition's shard, like CallHere, for a question that names no group.

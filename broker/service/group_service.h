@@ -56,6 +56,34 @@ class GroupService {
     co_return co_await shard.Run(CallHere(*key, std::move(input)));
   }
 
+  // A request that was handed in. Any shard may hold it.
+  struct Ticket {
+    std::shared_ptr<Coordinator> coordinator;  // null: there is none
+    Coordinator::Ticket call;
+    Shard* shard = nullptr;
+    bool is_ready = true;  // whether the answer was there at once
+  };
+
+  // What waits for other members, for minutes, is asked in two halves: what `input` views must live
+  // until Begin returns. Then comes End, or Abandon.
+  template <class Input>
+  awaitable<Ticket> Begin(Input input) {
+    std::optional<partition::PartitionKey> key = KeyOf(input.group_id);
+    if (!key.has_value()) co_return Ticket();
+    Shard& shard = environment_.partitions.ShardOf(*key);
+    co_return co_await shard.Run(BeginHere(*key, std::move(input)));
+  }
+
+  template <class Input>
+  awaitable<typename Input::Answer> End(Ticket ticket) {
+    if (ticket.coordinator == nullptr) co_return NoCoordinator<Input>();
+    co_return co_await ticket.shard->Run(
+        ticket.coordinator->template End<Input>(std::move(ticket.call)));
+  }
+
+  // Nobody waits for the answer any more: End returns soon.
+  static void Abandon(const Ticket& ticket);
+
   // The groups of all coordinators; an error when one of them cannot say.
   awaitable<core::group::ListAnswer> List();
 
@@ -79,6 +107,15 @@ class GroupService {
     std::shared_ptr<Coordinator> coordinator = Find(key);
     if (coordinator == nullptr) co_return NoCoordinator<Input>();
     co_return co_await coordinator->Call(std::move(input));
+  }
+
+  template <class Input>
+  awaitable<Ticket> BeginHere(partition::PartitionKey key, Input input) {
+    Ticket ticket{.coordinator = Find(key), .call = nullptr, .shard = &Shard::Current()};
+    if (ticket.coordinator == nullptr) co_return ticket;
+    ticket.call = co_await ticket.coordinator->Begin(std::move(input));
+    ticket.is_ready = ticket.call->is_settled();
+    co_return ticket;
   }
 
   awaitable<core::group::ListAnswer> ListHere(partition::PartitionKey key);

@@ -61,10 +61,11 @@ struct AnswerTo<wire::SyncGroupRequest> {
   using Type = wire::SyncGroupResponse;
 };
 
-// Few partitions of __consumer_offsets, so that a broker starts quickly.
+// Few partitions of __consumer_offsets, so that a broker starts quickly; no wait for more members.
 inline std::vector<NameAndValue> GroupSettings(std::vector<NameAndValue> more = {}) {
   more.emplace_back("offsets.topic.num.partitions", "3");
   more.emplace_back("group.min.session.timeout.ms", "1");
+  more.emplace_back("group.initial.rebalance.delay.ms", "0");
   return more;
 }
 

@@ -1,5 +1,10 @@
 #include "broker/core/group/group.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "proto/invariant.h"
+
 namespace millrace::core::group {
 
 std::string_view StateName(GroupState state) {
@@ -37,16 +42,60 @@ std::optional<std::string> Membership::FindStatic(std::string_view instance_id) 
   return std::nullopt;
 }
 
+bool Membership::AllKnow(std::string_view protocol_name) const {
+  return std::all_of(members.begin(), members.end(), [&](const auto& entry) {
+    return entry.second.FindProtocol(protocol_name) != nullptr;
+  });
+}
+
+std::string Membership::SelectProtocol() const {
+  std::map<std::string_view, int> votes;
+  std::map<std::string_view, bool> known;
+  for (const auto& [id, member] : members) {
+    for (const Protocol& liked : member.protocols) {
+      auto [all_know, is_new] = known.try_emplace(liked.name);
+      if (is_new) all_know->second = AllKnow(liked.name);
+      if (!all_know->second) continue;
+      ++votes[liked.name];
+      break;
+    }
+  }
+  INVARIANT(!votes.empty());
+  auto winner = std::max_element(votes.begin(), votes.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; });
+  return std::string(winner->first);
+}
+
+int64_t Membership::RebalanceTimeoutMs() const {
+  int64_t longest = 0;
+  for (const auto& [id, member] : members) {
+    longest = std::max<int64_t>(longest, member.rebalance_timeout_ms);
+  }
+  return longest;
+}
+
+void Membership::Rename(const std::string& member_id, const std::string& new_id) {
+  auto node = members.extract(member_id);
+  INVARIANT(!node.empty());
+  node.key() = new_id;
+  bool is_new = members.insert(std::move(node)).inserted;
+  INVARIANT(is_new);
+  if (leader == member_id) leader = new_id;
+}
+
 size_t ApproximateBytes(const Membership& membership) {
+  size_t bytes = 0;
+  for (const auto& [id, member] : membership.members) bytes += ApproximateBytes(id, member);
+  return bytes;
+}
+
+size_t ApproximateBytes(std::string_view member_id, const Member& member) {
   constexpr size_t kPerMember = 64;
   constexpr size_t kPerProtocol = 16;
-  size_t bytes = 0;
-  for (const auto& [id, member] : membership.members) {
-    bytes += kPerMember + id.size() + member.instance_id.value_or("").size();
-    bytes += member.client_id.size() + member.client_host.size() + member.assignment.size();
-    for (const Protocol& protocol : member.protocols) {
-      bytes += kPerProtocol + protocol.name.size() + protocol.metadata.size();
-    }
+  size_t bytes = kPerMember + member_id.size() + member.instance_id.value_or("").size();
+  bytes += member.client_id.size() + member.client_host.size() + member.assignment.size();
+  for (const Protocol& protocol : member.protocols) {
+    bytes += kPerProtocol + protocol.name.size() + protocol.metadata.size();
   }
   return bytes;
 }

@@ -16,8 +16,8 @@
 
 namespace millrace::core::group {
 
-// Of the classic protocol. With one member at most a join completes at once, so that no group is
-// ever found in kPreparingRebalance; kDead is what an unknown group is called.
+// Of the classic protocol. kPreparingRebalance is never in a record (live.h); kDead is what an
+// unknown group is called.
 enum class GroupState { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable, kDead };
 
 // Kafka's name of the state: "PreparingRebalance".
@@ -60,12 +60,21 @@ struct Membership {
   const Member* FindMember(std::string_view member_id) const;
   // The id of the member that has the instance id; none if no member has.
   std::optional<std::string> FindStatic(std::string_view instance_id) const;
+  bool AllKnow(std::string_view protocol_name) const;
+  // Each member votes for the protocol it likes best among those that all know. Precondition:
+  // there is one.
+  std::string SelectProtocol() const;
+  // The longest that a member gives the others to join again; 0 without members.
+  int64_t RebalanceTimeoutMs() const;
+  // The static member goes on under another id, and leads if it led.
+  void Rename(const std::string& member_id, const std::string& new_id);
 
   friend bool operator==(const Membership&, const Membership&) = default;
 };
 
-// About the size of its record.
+// About the size of its record, and what one member adds to it.
 size_t ApproximateBytes(const Membership& membership);
+size_t ApproximateBytes(std::string_view member_id, const Member& member);
 
 struct TopicPartition {
   TopicId topic;

@@ -18,6 +18,8 @@
 
 namespace millrace::core::group {
 
+using RequestId = StrongId<struct GroupRequestIdTag, uint64_t>;
+
 // Who is meant by a request of a member.
 struct Identity {
   std::string_view member_id;

@@ -1,9 +1,9 @@
 // JoinGroup: how a member enters a group, and stays in it through a rebalance.
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <utility>
 
+#include "broker/core/group/answers.h"
 #include "broker/core/group/machine.h"
 #include "proto/cut_text.h"
 #include "proto/invariant.h"
@@ -13,12 +13,9 @@ namespace millrace::core::group {
 
 namespace {
 
-JoinAnswer Refused(ErrorCode error, std::string_view member_id) {
-  JoinAnswer answer;
-  answer.error = error;
-  answer.member_id = member_id;
-  return answer;
-}
+// A new member has no generation to send heartbeats for; its client has that long to come for the
+// answer.
+constexpr int64_t kNewMemberJoinMs = 300'000;
 
 std::vector<Protocol> Copy(std::span<const Join::Protocol> protocols) {
   std::vector<Protocol> copies;
@@ -29,63 +26,34 @@ std::vector<Protocol> Copy(std::span<const Join::Protocol> protocols) {
   return copies;
 }
 
-bool AllKnow(const Membership& membership, std::string_view protocol) {
-  return std::all_of(membership.members.begin(), membership.members.end(),
-                     [&](const auto& entry) { return entry.second.FindProtocol(protocol); });
-}
-
 // Whether the joining member speaks what the group speaks. As in Kafka a member that joins again is
 // held against what it said before, too.
 bool Supports(const Membership& membership, const Join& join) {
-  if (membership.state == GroupState::kEmpty) {
-    return !join.protocol_type.empty() && !join.protocols.empty();
-  }
+  if (membership.members.empty()) return !join.protocol_type.empty() && !join.protocols.empty();
   return membership.protocol_type == join.protocol_type &&
          std::any_of(join.protocols.begin(), join.protocols.end(),
-                     [&](const Join::Protocol& one) { return AllKnow(membership, one.name); });
-}
-
-// Each member votes for the protocol it likes best among those that all know.
-std::string SelectProtocol(const Membership& membership) {
-  std::map<std::string_view, int> votes;
-  for (const auto& [id, member] : membership.members) {
-    for (const Protocol& protocol : member.protocols) {
-      if (!AllKnow(membership, protocol.name)) continue;
-      ++votes[protocol.name];
-      break;
-    }
-  }
-  INVARIANT(!votes.empty());
-  auto winner = std::max_element(votes.begin(), votes.end(),
-                                 [](const auto& a, const auto& b) { return a.second < b.second; });
-  return std::string(winner->first);
+                     [&](const Join::Protocol& one) { return membership.AllKnow(one.name); });
 }
 
 void Update(Member& member, const Join& join) {
   member.session_timeout_ms = join.session_timeout_ms;
-  member.rebalance_timeout_ms = join.rebalance_timeout_ms;
+  member.rebalance_timeout_ms = std::max(join.rebalance_timeout_ms, 0);
   member.protocols = Copy(join.protocols);
 }
 
-bool SaysTheSame(const Member& member, const Join& join) {
-  return member.protocols == Copy(join.protocols);
+Member NewMember(const Join& join) {
+  Member member;
+  if (join.who.instance_id.has_value()) member.instance_id = std::string(*join.who.instance_id);
+  member.client_id = join.client_id;
+  member.client_host = join.client_host;
+  return member;
 }
 
-// What a member is told about the present generation.
-JoinAnswer Present(const Membership& membership, const std::string& member_id) {
-  JoinAnswer answer{.generation = membership.generation,
-                    .protocol_type = membership.protocol_type,
-                    .protocol = membership.protocol,
-                    .leader = membership.leader.value_or(""),
-                    .member_id = member_id,
-                    .members = {}};
-  if (membership.leader != member_id) return answer;
-  for (const auto& [id, member] : membership.members) {
-    const Protocol* protocol = member.FindProtocol(*membership.protocol);
-    INVARIANT(protocol != nullptr);
-    answer.members.push_back({id, member.instance_id, protocol->metadata});
-  }
-  return answer;
+bool SaysTheSame(const Member& member, const Join& join) {
+  return std::equal(member.protocols.begin(), member.protocols.end(), join.protocols.begin(),
+                    join.protocols.end(), [](const Protocol& a, const Join::Protocol& b) {
+                      return a.name == b.name && a.metadata == b.metadata;
+                    });
 }
 
 // The name in front may be as long as a string on the wire can be, and so may the whole be: what is
@@ -104,89 +72,104 @@ std::string MemberIdOf(const Join& join) {
 
 Output Machine::On(RequestId request, const Join& join, TimestampMs now) {
   Output output;
-  JoinAnswer answer = Decide(output, join, now);
-  output.replies.push_back({request, std::move(answer)});
+  Step step{output, join.group_id, now};
+  std::optional<JoinAnswer> answer = Decide(step, request, join);
+  if (answer.has_value()) output.replies.push_back({request, *std::move(answer)});
+  GoOn(step);
   return output;
 }
 
-JoinAnswer Machine::Decide(Output& output, const Join& join, TimestampMs now) {
+std::optional<JoinAnswer> Machine::Decide(const Step& step, RequestId request, const Join& join) {
   const std::string_view member_id = join.who.member_id;
-  if (join.group_id.empty()) return Refused(ErrorCode::kInvalidGroupId, member_id);
+  if (join.group_id.empty()) return RefusedJoin(ErrorCode::kInvalidGroupId, member_id);
   if (join.session_timeout_ms < options_.session_timeout_ms_min ||
       join.session_timeout_ms > options_.session_timeout_ms_max) {
-    return Refused(ErrorCode::kInvalidSessionTimeout, member_id);
+    return RefusedJoin(ErrorCode::kInvalidSessionTimeout, member_id);
   }
-  if (!member_id.empty() && Find(join.group_id) == nullptr &&
-      !IsPending(join.group_id, member_id)) {
-    return Refused(ErrorCode::kUnknownMemberId, member_id);
+  if (!member_id.empty() && !Exists(join.group_id) && !IsPending(join.group_id, member_id)) {
+    return RefusedJoin(ErrorCode::kUnknownMemberId, member_id);
   }
-  Membership membership = MembershipOf(join.group_id);
-  if (!Accepts(membership, join)) {
-    ForgetPending(output, join.group_id, member_id);
-    return Refused(ErrorCode::kGroupMaxSizeReached, "");
+  if (!Accepts(join)) return TurnAway(step, join);
+  if (!Supports(MembershipOf(join.group_id), join)) {
+    return RefusedJoin(ErrorCode::kInconsistentGroupProtocol, member_id);
   }
-  if (!Supports(membership, join)) {
-    return Refused(ErrorCode::kInconsistentGroupProtocol, member_id);
-  }
-  return member_id.empty() ? JoinNew(output, join, std::move(membership), now)
-                           : JoinKnown(output, join, std::move(membership), now);
+  return member_id.empty() ? JoinNew(step, request, join) : JoinKnown(step, request, join);
 }
 
-// A static member that comes back takes its own place, so there is room for it in a full group.
-bool Machine::Accepts(const Membership& membership, const Join& join) const {
-  if (membership.members.size() < options_.members_max) return true;
-  if (membership.FindMember(join.who.member_id) != nullptr) return true;
-  return join.who.instance_id.has_value() &&
-         membership.FindStatic(*join.who.instance_id).has_value();
+// While a rebalance is prepared, those count who have joined again: who comes last finds no room,
+// should the limit be lower than it was. A static member that comes back takes its own place, so
+// there is room for it in a full group.
+bool Machine::Accepts(const Join& join) const {
+  const Membership& membership = MembershipOf(join.group_id);
+  std::string member_id(join.who.member_id);
+  if (member_id.empty() && join.who.instance_id.has_value()) {
+    member_id = membership.FindStatic(*join.who.instance_id).value_or("");
+  }
+  if (membership.state == GroupState::kEmpty) return true;
+  if (membership.state != GroupState::kPreparingRebalance) {
+    return membership.members.size() < options_.members_max ||
+           membership.members.contains(member_id);
+  }
+  const Live* live = FindLive(join.group_id);
+  INVARIANT(live != nullptr);
+  return live->joins.size() < options_.members_max || live->joins.contains(member_id);
 }
 
-JoinAnswer Machine::JoinNew(Output& output, const Join& join, Membership membership,
-                            TimestampMs now) {
+JoinAnswer Machine::TurnAway(const Step& step, const Join& join) {
+  std::string member_id(join.who.member_id);
+  ForgetPending(step.output, join.group_id, member_id);
+  if (MembershipOf(join.group_id).members.contains(member_id)) Remove(step, member_id);
+  return RefusedJoin(ErrorCode::kGroupMaxSizeReached, "");
+}
+
+std::optional<JoinAnswer> Machine::JoinNew(const Step& step, RequestId request, const Join& join) {
   const auto& instance_id = join.who.instance_id;
-  if (instance_id.has_value() && membership.FindStatic(*instance_id).has_value()) {
-    return ReplaceStatic(output, join, std::move(membership), now);
+  if (instance_id.has_value()) {
+    auto holder = MembershipOf(join.group_id).FindStatic(*instance_id);
+    if (holder.has_value()) return ReplaceStatic(step, request, join, *holder);
   }
   std::string member_id = MemberIdOf(join);
   if (!instance_id.has_value() && join.needs_member_id) {
-    return GiveMemberId(output, join, std::move(member_id));
+    return GiveMemberId(step, join, std::move(member_id));
   }
   Join known = join;
   known.who.member_id = member_id;
-  return Rebalance(output, known, std::move(membership), now);
+  return Wait(step, request, known);
 }
 
-JoinAnswer Machine::JoinKnown(Output& output, const Join& join, Membership membership,
-                              TimestampMs now) {
-  bool was_pending = ForgetPending(output, join.group_id, join.who.member_id);
-  if (was_pending && !join.who.instance_id.has_value()) {
-    return Rebalance(output, join, std::move(membership), now);
-  }
+std::optional<JoinAnswer> Machine::JoinKnown(const Step& step, RequestId request,
+                                             const Join& join) {
+  bool was_pending = ForgetPending(step.output, join.group_id, join.who.member_id);
+  if (was_pending && !join.who.instance_id.has_value()) return Wait(step, request, join);
+  const Membership& membership = MembershipOf(join.group_id);
   ErrorCode error = CheckMember(membership, join.who);
-  if (error != ErrorCode::kNone) return Refused(error, join.who.member_id);
+  if (error != ErrorCode::kNone) return RefusedJoin(error, join.who.member_id);
   std::string member_id(join.who.member_id);
-  const Member& member = membership.members[member_id];
+  const Member& member = *membership.FindMember(member_id);
   bool is_leader = membership.leader == member_id;
-  // A leader that joins a stable group again wants partitions to be shared out anew.
-  bool wants_rebalance = membership.state == GroupState::kStable && is_leader;
-  if (wants_rebalance || !SaysTheSame(member, join)) {
-    return Rebalance(output, join, std::move(membership), now);
-  }
-  TouchSession(output, join.group_id, member_id, member);
-  return Present(membership, member_id);
+  // A leader that joins a stable group again wants partitions to be shared out anew. Others that
+  // say nothing new have only not had, or not believed, their answer.
+  bool wants_rebalance = membership.state == GroupState::kPreparingRebalance ||
+                         (membership.state == GroupState::kStable && is_leader);
+  if (wants_rebalance || !SaysTheSame(member, join)) return Wait(step, request, join);
+  TouchSession(step.output, join.group_id, member_id, member);
+  return Joined(membership, member_id);
 }
 
-JoinAnswer Machine::GiveMemberId(Output& output, const Join& join, std::string member_id) {
+JoinAnswer Machine::GiveMemberId(const Step& step, const Join& join, std::string member_id) {
   if (pending_.size() >= options_.pending_members_max) {
     PendingMember oldest = pending_.front();
-    ForgetPending(output, oldest.group_id, oldest.member_id);
+    ForgetPending(step.output, oldest.group_id, oldest.member_id);
+    GoOn({step.output, oldest.group_id, step.now});
   }
   pending_.push_back({std::string(join.group_id), member_id});
   bool is_new =
       pending_by_id_.try_emplace(pending_.back().member_id, std::prev(pending_.end())).second;
   INVARIANT(is_new);
-  SetTimer(output, {TimerKind::kSession, std::string(join.group_id), member_id},
+  ++live_[std::string(join.group_id)].pending;
+  SetTimer(step.output, {TimerKind::kSession, std::string(join.group_id), member_id},
            join.session_timeout_ms);
-  return Refused(ErrorCode::kMemberIdRequired, member_id);
+  return RefusedJoin(ErrorCode::kMemberIdRequired, member_id);
 }
 
 bool Machine::IsPending(std::string_view group_id, std::string_view member_id) const {
@@ -202,34 +185,59 @@ bool Machine::ForgetPending(Output& output, std::string_view group_id, std::stri
   pending_by_id_.erase(found);
   pending_.erase(pending);
   INVARIANT(pending_by_id_.size() == pending_.size());
+  Live& live = live_.find(group_id)->second;
+  INVARIANT(live.pending > 0);
+  --live.pending;
   return true;
 }
 
-// The new member goes on with the old one's assignment; the old id is fenced from here on. Without
-// a change of protocol the generation stays, and nobody has to share out anything.
-JoinAnswer Machine::ReplaceStatic(Output& output, const Join& join, Membership membership,
-                                  TimestampMs now) {
-  std::string old_id = *membership.FindStatic(*join.who.instance_id);
-  std::string old_leader = membership.leader.value_or("");
+// The old id is fenced from here on.
+std::optional<JoinAnswer> Machine::ReplaceStatic(const Step& step, RequestId request,
+                                                 const Join& join, const std::string& old_id) {
   std::string new_id = MemberIdOf(join);
-  auto node = membership.members.extract(old_id);
-  node.key() = new_id;
-  membership.members.insert(std::move(node));
-  if (membership.leader == old_id) membership.leader = new_id;
-  SetTimer(output, {TimerKind::kSession, std::string(join.group_id), old_id}, std::nullopt);
+  Join known = join;
+  known.who.member_id = new_id;
+  if (MembershipOf(join.group_id).state == GroupState::kStable) {
+    std::optional<JoinAnswer> answer = TakeOver(step, known, old_id, new_id);
+    if (answer.has_value()) return answer;
+  }
+  const Membership& before = MembershipOf(join.group_id);
+  Member joined = *before.FindMember(old_id);
+  Update(joined, join);
+  if (!HasRoomFor(before, old_id, new_id, joined)) {
+    return RefusedJoin(ErrorCode::kUnknownServerError, "");
+  }
+  Live& live = live_[std::string(join.group_id)];
+  AnswerJoin(step, live, old_id, ErrorCode::kFencedInstanceId);
+  auto sync = live.syncs.extract(old_id);
+  if (!sync.empty()) {
+    step.output.replies.push_back({sync.mapped(), RefusedSync(ErrorCode::kFencedInstanceId)});
+  }
+  SetTimer(step.output, {TimerKind::kSession, std::string(join.group_id), old_id}, std::nullopt);
+  Prepare(step).preparing->Rename(old_id, new_id);
+  return Wait(step, request, known);
+}
+
+// The new member of a stable group goes on with the old one's assignment. Without a change of
+// protocol the generation stays, and nobody has to share out anything. None: it has changed.
+std::optional<JoinAnswer> Machine::TakeOver(const Step& step, const Join& join,
+                                            const std::string& old_id, const std::string& new_id) {
+  Membership membership = MembershipOf(join.group_id);
+  std::string old_leader = membership.leader.value_or("");
+  membership.Rename(old_id, new_id);
   Member& member = membership.members[new_id];
   Update(member, join);
-  if (membership.state != GroupState::kStable ||
-      SelectProtocol(membership) != membership.protocol) {
-    Join known = join;
-    known.who.member_id = new_id;
-    return Rebalance(output, known, std::move(membership), now);
-  }
+  if (membership.SelectProtocol() != membership.protocol) return std::nullopt;
   if (ApproximateBytes(membership) > options_.group_bytes_max) {
-    return Refused(ErrorCode::kUnknownServerError, "");
+    return RefusedJoin(ErrorCode::kUnknownServerError, "");
   }
-  TouchSession(output, join.group_id, new_id, member);
-  JoinAnswer answer = Present(membership, new_id);
+  SetTimer(step.output, {TimerKind::kSession, std::string(join.group_id), old_id}, std::nullopt);
+  TouchSession(step.output, join.group_id, new_id, member);
+  auto live = live_.find(join.group_id);
+  if (live != live_.end() && live->second.unsynced.erase(old_id) > 0) {
+    live->second.unsynced.insert(new_id);
+  }
+  JoinAnswer answer = Joined(membership, new_id);
   if (join.can_skip_assignment) {
     answer.skip_assignment = membership.leader == new_id;
   } else {
@@ -237,42 +245,50 @@ JoinAnswer Machine::ReplaceStatic(Output& output, const Join& join, Membership m
     answer.leader = old_leader;
     answer.members.clear();
   }
-  Become(output, join.group_id, std::move(membership), now);
+  Become(step, std::move(membership));
   return answer;
 }
 
-// Puts the member in and begins the next generation. There is nobody else to wait for: neither for
-// others that join again, nor, in an empty group, for more to come (group.initial.rebalance.delay).
-// Precondition: join.who.member_id is set.
-JoinAnswer Machine::Rebalance(Output& output, const Join& join, Membership membership,
-                              TimestampMs now) {
+// Puts the member among those who wait for the next generation, which begins to be prepared if it
+// does not yet. Precondition: join.who.member_id is set.
+std::optional<JoinAnswer> Machine::Wait(const Step& step, RequestId request, const Join& join) {
   std::string member_id(join.who.member_id);
   INVARIANT(!member_id.empty());
-  auto [entry, is_new] = membership.members.try_emplace(member_id);
-  Member& joined = entry->second;
-  if (is_new) {
-    if (join.who.instance_id.has_value()) joined.instance_id = std::string(*join.who.instance_id);
-    joined.client_id = join.client_id;
-    joined.client_host = join.client_host;
-  }
+  const Membership& before = MembershipOf(join.group_id);
+  const Member* known = before.FindMember(member_id);
+  bool is_new = known == nullptr;
+  Member joined = is_new ? NewMember(join) : *known;
   Update(joined, join);
-  if (ApproximateBytes(membership) > options_.group_bytes_max) {
-    return Refused(ErrorCode::kUnknownServerError, member_id);
+  if (!HasRoomFor(before, member_id, member_id, joined)) {
+    return RefusedJoin(ErrorCode::kUnknownServerError, member_id);
   }
-  if (membership.state == GroupState::kEmpty) membership.protocol_type = join.protocol_type;
-  if (!membership.leader.has_value()) membership.leader = member_id;
-  membership.generation = membership.generation + 1;
-  membership.protocol = SelectProtocol(membership);
-  membership.state = GroupState::kCompletingRebalance;
-  for (auto& [id, member] : membership.members) {
-    member.assignment.clear();
-    TouchSession(output, join.group_id, id, member);
+  Live& live = Prepare(step);
+  Membership& membership = *live.preparing;
+  if (membership.members.empty()) membership.protocol_type = join.protocol_type;
+  joined.assignment.clear();
+  membership.members.insert_or_assign(member_id, std::move(joined));
+  if (is_new && live.is_initial && live.is_timed) live.has_grown = true;
+  auto waiting = live.joins.find(member_id);
+  if (waiting != live.joins.end()) {
+    is_new = waiting->second.is_new;
+    AnswerJoin(step, live, member_id, ErrorCode::kRebalanceInProgress);
   }
-  SetTimer(output, {TimerKind::kSync, std::string(join.group_id), ""},
-           membership.members[member_id].rebalance_timeout_ms);
-  JoinAnswer answer = Present(membership, member_id);
-  Become(output, join.group_id, std::move(membership), now);
-  return answer;
+  live.joins[member_id] = {request, is_new};
+  std::optional<int64_t> session_ms;
+  if (is_new) session_ms = kNewMemberJoinMs;
+  SetTimer(step.output, {TimerKind::kSession, std::string(join.group_id), member_id}, session_ms);
+  return std::nullopt;
+}
+
+// Whether the record of the next generation can hold the member, where another one may have been.
+// Assignments are not in it yet.
+bool Machine::HasRoomFor(const Membership& membership, std::string_view replaced,
+                         std::string_view member_id, const Member& joined) const {
+  size_t bytes = ApproximateBytes(member_id, joined) - joined.assignment.size();
+  for (const auto& [id, member] : membership.members) {
+    if (id != replaced) bytes += ApproximateBytes(id, member) - member.assignment.size();
+  }
+  return bytes <= options_.group_bytes_max;
 }
 
 }  // namespace millrace::core::group

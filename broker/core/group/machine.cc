@@ -30,16 +30,17 @@ void Machine::Apply(const Record& record) {
              record);
 }
 
-Output Machine::OnLoaded() const {
+Output Machine::OnLoaded() {
   Output output;
   for (const auto& [group_id, group] : groups_) {
     const Membership& membership = group.membership;
     for (const auto& [member_id, member] : membership.members) {
       TouchSession(output, group_id, member_id, member);
-      if (membership.state == GroupState::kCompletingRebalance) {
-        SetTimer(output, {TimerKind::kSync, group_id, ""}, member.rebalance_timeout_ms);
-      }
     }
+    if (membership.state != GroupState::kCompletingRebalance) continue;
+    Live& live = live_[group_id];
+    for (const auto& [member_id, member] : membership.members) live.unsynced.insert(member_id);
+    SetTimer(output, {TimerKind::kSync, group_id, ""}, membership.RebalanceTimeoutMs());
   }
   return output;
 }
@@ -49,9 +50,20 @@ const Group* Machine::Find(std::string_view group_id) const {
   return found == groups_.end() ? nullptr : &found->second;
 }
 
-Membership Machine::MembershipOf(std::string_view group_id) const {
+const Live* Machine::FindLive(std::string_view group_id) const {
+  auto found = live_.find(group_id);
+  return found == live_.end() ? nullptr : &found->second;
+}
+
+bool Machine::Exists(std::string_view group_id) const {
+  return &MembershipOf(group_id) != &nobody_;
+}
+
+const Membership& Machine::MembershipOf(std::string_view group_id) const {
+  const Live* live = FindLive(group_id);
+  if (live != nullptr && live->preparing.has_value()) return *live->preparing;
   const Group* group = Find(group_id);
-  return group == nullptr ? Membership() : group->membership;
+  return group == nullptr ? nobody_ : group->membership;
 }
 
 void Machine::Emit(Output& output, Record record) {
@@ -59,14 +71,14 @@ void Machine::Emit(Output& output, Record record) {
   output.records.push_back(std::move(record));
 }
 
-void Machine::Become(Output& output, std::string_view group_id, Membership membership,
-                     TimestampMs now) {
-  const Group* before = Find(group_id);
+void Machine::Become(const Step& step, Membership membership) {
+  const Group* before = Find(step.group_id);
   INVARIANT(before == nullptr || membership.generation >= before->membership.generation);
   INVARIANT(membership.members.empty() == (membership.state == GroupState::kEmpty));
+  INVARIANT(membership.state != GroupState::kPreparingRebalance);
   bool is_same = before != nullptr && before->membership.state == membership.state;
-  if (!is_same) membership.state_since = now;
-  Emit(output, PutGroup{std::string(group_id), std::move(membership)});
+  if (!is_same) membership.state_since = step.now;
+  Emit(step.output, PutGroup{std::string(step.group_id), std::move(membership)});
 }
 
 void Machine::SetTimer(Output& output, TimerId id, std::optional<int64_t> after_ms) {
@@ -74,7 +86,9 @@ void Machine::SetTimer(Output& output, TimerId id, std::optional<int64_t> after_
 }
 
 void Machine::TouchSession(Output& output, std::string_view group_id, const std::string& member_id,
-                           const Member& member) {
+                           const Member& member) const {
+  const Live* live = FindLive(group_id);
+  if (live != nullptr && live->IsWaiting(member_id)) return;
   SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id},
            member.session_timeout_ms);
 }
@@ -91,13 +105,10 @@ ErrorCode CheckMember(const Membership& membership, const Identity& who) {
 
 Output Machine::On(RequestId request, const Describe& describe, TimestampMs) {
   Output output;
-  const Group* group = Find(describe.group_id);
-  DescribeAnswer answer;
-  if (group == nullptr) {
+  DescribeAnswer answer{.membership = MembershipOf(describe.group_id)};
+  if (!Exists(describe.group_id)) {
     answer.error = ErrorCode::kGroupIdNotFound;
     answer.membership.state = GroupState::kDead;
-  } else {
-    answer.membership = group->membership;
   }
   output.replies.push_back({request, std::move(answer)});
   return output;
@@ -106,9 +117,13 @@ Output Machine::On(RequestId request, const Describe& describe, TimestampMs) {
 Output Machine::On(RequestId request, const List&, TimestampMs) {
   Output output;
   ListAnswer answer;
-  for (const auto& [group_id, group] : groups_) {
-    answer.groups.push_back(
-        {group_id, group.membership.protocol_type.value_or(""), group.membership.state});
+  auto add = [&answer](const std::string& group_id, const Membership& membership) {
+    answer.groups.push_back({group_id, membership.protocol_type.value_or(""), membership.state});
+  };
+  for (const auto& [group_id, group] : groups_) add(group_id, MembershipOf(group_id));
+  for (const auto& [group_id, live] : live_) {
+    bool is_unrecorded = live.preparing.has_value() && Find(group_id) == nullptr;
+    if (is_unrecorded) add(group_id, *live.preparing);
   }
   output.replies.push_back({request, std::move(answer)});
   return output;
@@ -117,14 +132,13 @@ Output Machine::On(RequestId request, const List&, TimestampMs) {
 Output Machine::On(RequestId request, const Delete& asked, TimestampMs) {
   Output output;
   DeleteAnswer answer;
-  const Group* group = Find(asked.group_id);
-  if (group == nullptr) {
+  if (!Exists(asked.group_id)) {
     answer.error = ErrorCode::kGroupIdNotFound;
-  } else if (group->membership.state != GroupState::kEmpty) {
+  } else if (MembershipOf(asked.group_id).state != GroupState::kEmpty) {
     answer.error = ErrorCode::kNonEmptyGroup;
   } else {
     std::string group_id(asked.group_id);
-    DropOffsets(output, group_id, *group);
+    DropOffsets(output, group_id, *Find(group_id));
     Emit(output, DeleteGroup{group_id});
   }
   output.replies.push_back({request, answer});
@@ -133,14 +147,22 @@ Output Machine::On(RequestId request, const Delete& asked, TimestampMs) {
 
 Output Machine::OnTimeout(const TimerId& timer, TimestampMs now) {
   Output output;
-  if (timer.kind == TimerKind::kSession && ForgetPending(output, timer.group_id, timer.member_id)) {
-    return output;
+  Step step{output, timer.group_id, now};
+  switch (timer.kind) {
+    case TimerKind::kSession:
+      if (ForgetPending(output, timer.group_id, timer.member_id)) break;
+      if (MembershipOf(timer.group_id).members.contains(timer.member_id)) {
+        Remove(step, timer.member_id);
+      }
+      break;
+    case TimerKind::kJoin:
+      OnJoinTimeout(step);
+      break;
+    case TimerKind::kSync:
+      OnSyncTimeout(step);
+      break;
   }
-  Membership membership = MembershipOf(timer.group_id);
-  bool is_due = timer.kind == TimerKind::kSession
-                    ? membership.members.contains(timer.member_id)
-                    : membership.state == GroupState::kCompletingRebalance;
-  if (is_due) EndMembership(output, timer.group_id, std::move(membership), now);
+  GoOn(step);
   return output;
 }
 

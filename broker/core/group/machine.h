@@ -1,5 +1,5 @@
 // The group coordinator of one partition of __consumer_offsets: which groups there are, who is in
-// them, and how far they have come. Classic protocol, one member a group.
+// them, and how far they have come. Classic protocol.
 //
 //   Machine machine(options);
 //   for (record in the partition's log) machine.Apply(record);       // loading is replay
@@ -9,14 +9,17 @@
 //
 // Pure; one thread. Time, member ids and request ids come as arguments. Durable state changes only
 // through Apply(record): an input applies what it decides and hands the records out, to be appended
-// in this order before the next input's. If that fails the machine is dropped and replayed.
-// Answers rest on everything that was applied before them, so each is held until all of it is
-// committed.
+// in this order before the next input's. If that fails the machine is dropped and replayed. What a
+// rebalance has come to before its generation is given out is not durable (live.h).
+// A join or a sync may be answered by a later input; every request is answered once. Answers rest
+// on everything that was applied before them, so each is held until all of it is committed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,18 +31,19 @@
 
 #include "broker/core/group/group.h"
 #include "broker/core/group/inputs.h"
+#include "broker/core/group/live.h"
 #include "broker/core/group/records.h"
 
 namespace millrace::core::group {
 
 class SubscribedTopics;
 
-using RequestId = StrongId<struct GroupRequestIdTag, uint64_t>;
-
 struct Options {
   int32_t session_timeout_ms_min = 6'000;
   int32_t session_timeout_ms_max = 1'800'000;
-  size_t members_max = 1;
+  size_t members_max = std::numeric_limits<int32_t>::max();
+  // How long an empty group waits for more members after each that comes; 0: not at all.
+  int64_t initial_rebalance_delay_ms = 0;
   size_t offset_metadata_max = 4096;  // in UTF-16 units, as Kafka counts
   int64_t offsets_retention_ms = int64_t{7} * 24 * 3600 * 1000;
   // The largest value of a group's record, and of the records of one commit together.
@@ -49,14 +53,15 @@ struct Options {
   size_t pending_members_max = 4096;
 };
 
-// kSession: the member (or one that has only been given its id) must be heard of. kSync: the
-// leader of a completed join must hand in the assignments.
-enum class TimerKind { kSession, kSync };
+// kSession: the member (or one that has only been given its id) must be heard of. kJoin: a
+// rebalance waits for members no longer. kSync: every member of a generation must have asked for
+// its assignment, the leader must have handed them in.
+enum class TimerKind { kSession, kJoin, kSync };
 
 struct TimerId {
   TimerKind kind;
   std::string group_id;
-  std::string member_id;  // empty for kSync
+  std::string member_id;  // empty but for kSession
 
   friend bool operator==(const TimerId&, const TimerId&) = default;
   template <class H>
@@ -90,11 +95,12 @@ class Machine {
   explicit Machine(const Options& options) : options_(options) {}
   // It may be moved, but what it finds pending members by must not be copied.
   Machine(Machine&&) = default;
+  Machine& operator=(Machine&&) = default;
 
   // The only door to durable state.
   void Apply(const Record& record);
   // After replay: the timers of every member start anew.
-  Output OnLoaded() const;
+  Output OnLoaded();
 
   Output On(RequestId request, const Join& join, TimestampMs now);
   Output On(RequestId request, const Sync& sync, TimestampMs now);
@@ -122,34 +128,66 @@ class Machine {
     std::string member_id;
   };
 
-  const Group* Find(std::string_view group_id) const;
-  Membership MembershipOf(std::string_view group_id) const;
-  void Emit(Output& output, Record record);
-  void Become(Output& output, std::string_view group_id, Membership membership, TimestampMs now);
-  static void SetTimer(Output& output, TimerId id, std::optional<int64_t> after_ms);
-  static void TouchSession(Output& output, std::string_view group_id, const std::string& member_id,
-                           const Member& member);
+  // One input on one group.
+  struct Step {
+    Output& output;
+    std::string_view group_id;
+    TimestampMs now;
+  };
 
-  // join.cc
-  JoinAnswer Decide(Output& output, const Join& join, TimestampMs now);
-  bool Accepts(const Membership& membership, const Join& join) const;
-  JoinAnswer JoinNew(Output& output, const Join& join, Membership membership, TimestampMs now);
-  JoinAnswer JoinKnown(Output& output, const Join& join, Membership membership, TimestampMs now);
-  JoinAnswer GiveMemberId(Output& output, const Join& join, std::string member_id);
-  JoinAnswer ReplaceStatic(Output& output, const Join& join, Membership membership,
-                           TimestampMs now);
-  JoinAnswer Rebalance(Output& output, const Join& join, Membership membership, TimestampMs now);
+  const Group* Find(std::string_view group_id) const;
+  const Live* FindLive(std::string_view group_id) const;
+  // Whether anybody has joined it or committed to it, durably or not yet.
+  bool Exists(std::string_view group_id) const;
+  // As it stands now: of a group that does not exist, without members.
+  const Membership& MembershipOf(std::string_view group_id) const;
+  void Emit(Output& output, Record record);
+  void Become(const Step& step, Membership membership);
+  static void SetTimer(Output& output, TimerId id, std::optional<int64_t> after_ms);
+  // The member was heard of.
+  void TouchSession(Output& output, std::string_view group_id, const std::string& member_id,
+                    const Member& member) const;
+
+  // join.cc: none where the answer comes later.
+  std::optional<JoinAnswer> Decide(const Step& step, RequestId request, const Join& join);
+  bool Accepts(const Join& join) const;
+  JoinAnswer TurnAway(const Step& step, const Join& join);
+  std::optional<JoinAnswer> JoinNew(const Step& step, RequestId request, const Join& join);
+  std::optional<JoinAnswer> JoinKnown(const Step& step, RequestId request, const Join& join);
+  std::optional<JoinAnswer> ReplaceStatic(const Step& step, RequestId request, const Join& join,
+                                          const std::string& old_id);
+  std::optional<JoinAnswer> TakeOver(const Step& step, const Join& join, const std::string& old_id,
+                                     const std::string& new_id);
+  std::optional<JoinAnswer> Wait(const Step& step, RequestId request, const Join& join);
+  bool HasRoomFor(const Membership& membership, std::string_view replaced,
+                  std::string_view member_id, const Member& joined) const;
+  JoinAnswer GiveMemberId(const Step& step, const Join& join, std::string member_id);
   bool IsPending(std::string_view group_id, std::string_view member_id) const;
   bool ForgetPending(Output& output, std::string_view group_id, std::string_view member_id);
 
+  // rebalance.cc
+  Live& Prepare(const Step& step);
+  void GoOn(const Step& step);
+  void BeginInitial(const Step& step, Live& live);
+  void SetJoinTimer(const Step& step, Live& live, int64_t after_ms);
+  void OnJoinTimeout(const Step& step);
+  void OnSyncTimeout(const Step& step);
+  void Complete(const Step& step, Live& live);
+  void RemoveAbsent(const Step& step, Live& live);
+  void BecomeEmpty(const Step& step, Live& live);
+  void BeginGeneration(const Step& step, Live& live);
+  void Remove(const Step& step, const std::string& member_id);
+  void AnswerJoin(const Step& step, Live& live, std::string_view member_id, ErrorCode error);
+  void AnswerSyncs(const Step& step, Live& live, ErrorCode error);
+
   // membership.cc
-  SyncAnswer Decide(Output& output, const Sync& sync, TimestampMs now);
+  std::optional<SyncAnswer> Decide(const Step& step, RequestId request, const Sync& sync);
+  void WaitForAssignment(const Step& step, RequestId request, const std::string& member_id);
+  void ShareOut(const Step& step, const Sync& sync);
+  void NoteSynced(const Step& step, Live& live, std::string_view member_id);
   HeartbeatAnswer Decide(Output& output, const Heartbeat& heartbeat) const;
-  LeaveAnswer Decide(Output& output, const Leave& leave, TimestampMs now);
-  ErrorCode LeaveOne(Output& output, std::string_view group_id, Membership& membership,
-                     const Identity& who);
-  void EndMembership(Output& output, std::string_view group_id, Membership membership,
-                     TimestampMs now);
+  LeaveAnswer Decide(const Step& step, const Leave& leave);
+  ErrorCode LeaveOne(const Step& step, const Identity& who);
 
   // offsets.cc
   CommitAnswer Decide(Output& output, const Commit& commit, TimestampMs now);
@@ -161,7 +199,9 @@ class Machine {
 
   Options options_;
   Groups groups_;
-  std::list<PendingMember> pending_;  // the oldest first
+  std::map<std::string, Live, std::less<>> live_;  // of groups where there is anything to know
+  Membership nobody_;                              // for groups that do not exist
+  std::list<PendingMember> pending_;               // the oldest first
   // By member id, of which no two are the same; the keys are those of the list.
   absl::flat_hash_map<std::string_view, std::list<PendingMember>::iterator> pending_by_id_;
 };

@@ -1,7 +1,9 @@
 // SyncGroup, Heartbeat and LeaveGroup: the life of a member between two joins, and its end.
 #include <utility>
 
+#include "broker/core/group/answers.h"
 #include "broker/core/group/machine.h"
+#include "proto/invariant.h"
 
 namespace millrace::core::group {
 
@@ -10,18 +12,6 @@ namespace {
 // A name that the request does not say, or the group does not have, is not compared.
 bool Differs(const std::optional<std::string_view>& said, const std::optional<std::string>& known) {
   return said.has_value() && known.has_value() && *said != *known;
-}
-
-SyncAnswer Refused(ErrorCode error) {
-  SyncAnswer answer;
-  answer.error = error;
-  return answer;
-}
-
-SyncAnswer AssignmentOf(const Membership& membership, const Member& member) {
-  return {.protocol_type = membership.protocol_type,
-          .protocol = membership.protocol,
-          .assignment = member.assignment};
 }
 
 ErrorCode CheckGeneration(const Membership& membership, const Identity& who,
@@ -35,39 +25,73 @@ ErrorCode CheckGeneration(const Membership& membership, const Identity& who,
 
 Output Machine::On(RequestId request, const Sync& sync, TimestampMs now) {
   Output output;
-  SyncAnswer answer = Decide(output, sync, now);
-  output.replies.push_back({request, std::move(answer)});
+  Step step{output, sync.group_id, now};
+  std::optional<SyncAnswer> answer = Decide(step, request, sync);
+  if (answer.has_value()) output.replies.push_back({request, *std::move(answer)});
+  GoOn(step);
   return output;
 }
 
-SyncAnswer Machine::Decide(Output& output, const Sync& sync, TimestampMs now) {
-  if (sync.group_id.empty()) return Refused(ErrorCode::kInvalidGroupId);
-  Membership membership = MembershipOf(sync.group_id);
+std::optional<SyncAnswer> Machine::Decide(const Step& step, RequestId request, const Sync& sync) {
+  if (sync.group_id.empty()) return RefusedSync(ErrorCode::kInvalidGroupId);
+  const Membership& membership = MembershipOf(sync.group_id);
   ErrorCode error = CheckGeneration(membership, sync.who, sync.generation);
-  if (error != ErrorCode::kNone) return Refused(error);
+  if (error != ErrorCode::kNone) return RefusedSync(error);
   if (Differs(sync.protocol_type, membership.protocol_type) ||
       Differs(sync.protocol, membership.protocol)) {
-    return Refused(ErrorCode::kInconsistentGroupProtocol);
+    return RefusedSync(ErrorCode::kInconsistentGroupProtocol);
   }
   std::string member_id(sync.who.member_id);
-  if (membership.state == GroupState::kStable) {
-    return AssignmentOf(membership, membership.members[member_id]);
+  if (membership.state == GroupState::kPreparingRebalance) {
+    return RefusedSync(ErrorCode::kRebalanceInProgress);
   }
-  if (membership.leader != member_id) return Refused(ErrorCode::kRebalanceInProgress);
+  if (membership.state == GroupState::kStable) {
+    auto live = live_.find(sync.group_id);
+    if (live != live_.end()) NoteSynced(step, live->second, member_id);
+    const Member& member = *membership.FindMember(member_id);
+    TouchSession(step.output, sync.group_id, member_id, member);
+    return Assigned(membership, member);
+  }
+  WaitForAssignment(step, request, member_id);
+  if (membership.leader == member_id) ShareOut(step, sync);
+  return std::nullopt;
+}
+
+void Machine::WaitForAssignment(const Step& step, RequestId request, const std::string& member_id) {
+  Live& live = live_[std::string(step.group_id)];
+  auto [waiting, is_first] = live.syncs.try_emplace(member_id, request);
+  if (!is_first) {
+    RequestId older = std::exchange(waiting->second, request);
+    step.output.replies.push_back({older, RefusedSync(ErrorCode::kRebalanceInProgress)});
+  }
+  NoteSynced(step, live, member_id);
+  SetTimer(step.output, {TimerKind::kSession, std::string(step.group_id), member_id}, std::nullopt);
+}
+
+// The leader has handed in the assignments; whom it has left out has an empty one.
+void Machine::ShareOut(const Step& step, const Sync& sync) {
+  Membership membership = MembershipOf(sync.group_id);
   for (const Sync::Assignment& one : sync.assignments) {
     auto found = membership.members.find(one.member_id);
     if (found != membership.members.end()) found->second.assignment = one.assignment;
   }
+  Live& live = live_.find(sync.group_id)->second;
   if (ApproximateBytes(membership) > options_.group_bytes_max) {
-    return Refused(ErrorCode::kUnknownServerError);
+    AnswerSyncs(step, live, ErrorCode::kUnknownServerError);
+    Prepare(step);
+    return;
   }
   membership.state = GroupState::kStable;
-  SetTimer(output, {TimerKind::kSync, std::string(sync.group_id), ""}, std::nullopt);
-  const Member& member = membership.members[member_id];
-  TouchSession(output, sync.group_id, member_id, member);
-  SyncAnswer answer = AssignmentOf(membership, member);
-  Become(output, sync.group_id, std::move(membership), now);
-  return answer;
+  Become(step, std::move(membership));
+  AnswerSyncs(step, live, ErrorCode::kNone);
+}
+
+void Machine::NoteSynced(const Step& step, Live& live, std::string_view member_id) {
+  auto found = live.unsynced.find(member_id);
+  if (found == live.unsynced.end()) return;
+  live.unsynced.erase(found);
+  if (!live.unsynced.empty()) return;
+  SetTimer(step.output, {TimerKind::kSync, std::string(step.group_id), ""}, std::nullopt);
 }
 
 Output Machine::On(RequestId request, const Heartbeat& heartbeat, TimestampMs) {
@@ -79,42 +103,37 @@ Output Machine::On(RequestId request, const Heartbeat& heartbeat, TimestampMs) {
 
 HeartbeatAnswer Machine::Decide(Output& output, const Heartbeat& heartbeat) const {
   if (heartbeat.group_id.empty()) return {ErrorCode::kInvalidGroupId};
-  const Group* group = Find(heartbeat.group_id);
-  if (group == nullptr) return {ErrorCode::kUnknownMemberId};
-  ErrorCode error = CheckGeneration(group->membership, heartbeat.who, heartbeat.generation);
+  const Membership& membership = MembershipOf(heartbeat.group_id);
+  ErrorCode error = CheckGeneration(membership, heartbeat.who, heartbeat.generation);
   if (error != ErrorCode::kNone) return {error};
   std::string member_id(heartbeat.who.member_id);
-  TouchSession(output, heartbeat.group_id, member_id, *group->membership.FindMember(member_id));
-  return {};
+  TouchSession(output, heartbeat.group_id, member_id, *membership.FindMember(member_id));
+  bool is_preparing = membership.state == GroupState::kPreparingRebalance;
+  return {is_preparing ? ErrorCode::kRebalanceInProgress : ErrorCode::kNone};
 }
 
 Output Machine::On(RequestId request, const Leave& leave, TimestampMs now) {
   Output output;
-  LeaveAnswer answer = Decide(output, leave, now);
+  Step step{output, leave.group_id, now};
+  LeaveAnswer answer = Decide(step, leave);
   output.replies.push_back({request, std::move(answer)});
+  GoOn(step);
   return output;
 }
 
-LeaveAnswer Machine::Decide(Output& output, const Leave& leave, TimestampMs now) {
+LeaveAnswer Machine::Decide(const Step& step, const Leave& leave) {
   LeaveAnswer answer;
   if (leave.group_id.empty()) {
     answer.error = ErrorCode::kInvalidGroupId;
     return answer;
   }
-  Membership membership = MembershipOf(leave.group_id);
-  size_t members_before = membership.members.size();
-  for (const Identity& who : leave.members) {
-    answer.members.push_back(LeaveOne(output, leave.group_id, membership, who));
-  }
-  if (membership.members.size() != members_before) {
-    EndMembership(output, leave.group_id, std::move(membership), now);
-  }
+  for (const Identity& who : leave.members) answer.members.push_back(LeaveOne(step, who));
   return answer;
 }
 
 // An administrator removes a static member by its instance id alone.
-ErrorCode Machine::LeaveOne(Output& output, std::string_view group_id, Membership& membership,
-                            const Identity& who) {
+ErrorCode Machine::LeaveOne(const Step& step, const Identity& who) {
+  const Membership& membership = MembershipOf(step.group_id);
   std::string member_id(who.member_id);
   if (member_id.empty()) {
     if (!who.instance_id.has_value()) return ErrorCode::kUnknownMemberId;
@@ -122,28 +141,12 @@ ErrorCode Machine::LeaveOne(Output& output, std::string_view group_id, Membershi
     if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
     member_id = *std::move(holder);
   } else {
-    if (ForgetPending(output, group_id, member_id)) return ErrorCode::kNone;
+    if (ForgetPending(step.output, step.group_id, member_id)) return ErrorCode::kNone;
     ErrorCode error = CheckMember(membership, who);
     if (error != ErrorCode::kNone) return error;
   }
-  membership.members.erase(member_id);
-  SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id}, std::nullopt);
+  Remove(step, member_id);
   return ErrorCode::kNone;
-}
-
-// A group has one member, and that one is gone: the group is empty from its next generation on.
-void Machine::EndMembership(Output& output, std::string_view group_id, Membership membership,
-                            TimestampMs now) {
-  for (const auto& [member_id, member] : membership.members) {
-    SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id}, std::nullopt);
-  }
-  SetTimer(output, {TimerKind::kSync, std::string(group_id), ""}, std::nullopt);
-  membership.members.clear();
-  membership.state = GroupState::kEmpty;
-  membership.generation = membership.generation + 1;
-  membership.protocol.reset();
-  membership.leader.reset();
-  Become(output, group_id, std::move(membership), now);
 }
 
 }  // namespace millrace::core::group

@@ -43,14 +43,13 @@ Output Machine::On(RequestId request, const Commit& commit, TimestampMs now) {
 
 // Whoever is not a member may commit while nobody is.
 ErrorCode Machine::RefusalOf(const Commit& commit) const {
-  const Group* group = Find(commit.group_id);
   bool has_generation = commit.generation.has_value() && commit.generation->value() >= 0;
-  if (group == nullptr) {
+  if (!Exists(commit.group_id)) {
     if (!has_generation) return ErrorCode::kNone;
     return commit.knows_group_id_not_found ? ErrorCode::kGroupIdNotFound
                                            : ErrorCode::kIllegalGeneration;
   }
-  const Membership& membership = group->membership;
+  const Membership& membership = MembershipOf(commit.group_id);
   if (!has_generation && membership.state == GroupState::kEmpty) return ErrorCode::kNone;
   bool from_member =
       has_generation || !commit.who.member_id.empty() || commit.who.instance_id.has_value();
@@ -58,7 +57,8 @@ ErrorCode Machine::RefusalOf(const Commit& commit) const {
   ErrorCode error = CheckMember(membership, commit.who);
   if (error != ErrorCode::kNone) return error;
   if (commit.generation != membership.generation) return ErrorCode::kIllegalGeneration;
-  // It has joined, so it may not know yet that others are joining anew.
+  // Members that are to join again may still commit. Once the next generation is given out, its
+  // members are first to know what is theirs.
   return membership.state == GroupState::kCompletingRebalance ? ErrorCode::kRebalanceInProgress
                                                               : ErrorCode::kNone;
 }
@@ -70,9 +70,8 @@ CommitAnswer Machine::Decide(Output& output, const Commit& commit, TimestampMs n
     answer.error = ErrorCode::kInvalidCommitOffsetSize;
   }
   if (answer.error != ErrorCode::kNone) return answer;
-  const Group* group = Find(commit.group_id);
   std::string member_id(commit.who.member_id);
-  const Member* member = group == nullptr ? nullptr : group->membership.FindMember(member_id);
+  const Member* member = MembershipOf(commit.group_id).FindMember(member_id);
   if (member != nullptr) TouchSession(output, commit.group_id, member_id, *member);
   for (const Commit::Partition& one : commit.partitions) {
     if (Utf16Units(one.metadata) > options_.offset_metadata_max) {
@@ -120,12 +119,11 @@ Output Machine::On(RequestId request, const DeleteOffsets& asked, TimestampMs) {
 
 DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) {
   DeleteOffsetsAnswer answer;
-  const Group* group = Find(asked.group_id);
-  if (group == nullptr) {
+  if (!Exists(asked.group_id)) {
     answer.error = ErrorCode::kGroupIdNotFound;
     return answer;
   }
-  const Membership& membership = group->membership;
+  const Membership& membership = MembershipOf(asked.group_id);
   if (membership.state != GroupState::kEmpty && membership.protocol_type != kConsumerProtocolType) {
     answer.error = ErrorCode::kNonEmptyGroup;
     return answer;
@@ -138,7 +136,8 @@ DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) 
       continue;
     }
     answer.partitions.push_back(ErrorCode::kNone);
-    if (group->offsets.contains(one.partition)) {
+    const Group* group = Find(asked.group_id);
+    if (group != nullptr && group->offsets.contains(one.partition)) {
       Emit(output, DeleteOffset{std::string(asked.group_id), one.partition});
     }
   }
@@ -174,16 +173,17 @@ Output Machine::OnCleanup(TopicNames names, TimestampMs now) {
   std::vector<Record> due;
   for (const auto& [group_id, group] : groups_) {
     size_t left = group.offsets.size();
-    SubscribedTopics subscribed(group.membership);
+    const Membership& membership = MembershipOf(group_id);
+    SubscribedTopics subscribed(membership);
     for (const auto& [partition, committed] : group.offsets) {
       std::optional<std::string_view> topic = names(partition.topic);
-      if (topic.has_value() && !HasExpired(group.membership, subscribed, committed, *topic, now)) {
+      if (topic.has_value() && !HasExpired(membership, subscribed, committed, *topic, now)) {
         continue;
       }
       due.push_back(DeleteOffset{group_id, partition});
       --left;
     }
-    if (left == 0 && group.membership.state == GroupState::kEmpty) {
+    if (left == 0 && membership.state == GroupState::kEmpty) {
       due.push_back(DeleteGroup{group_id});
     }
   }

@@ -35,14 +35,32 @@ ErrorCode ToClientError(ErrorCode error) {
   return is_too_large ? ErrorCode::kUnknownServerError : ErrorCode::kCoordinatorNotAvailable;
 }
 
+void LogTimeout(const core::group::TimerId& timer) {
+  std::string group_id = Printable(timer.group_id);
+  switch (timer.kind) {
+    case core::group::TimerKind::kSession:
+      spdlog::info("group '{}': the session of member '{}' has run out", group_id,
+                   Printable(timer.member_id));
+      break;
+    case core::group::TimerKind::kJoin:
+      spdlog::debug("group '{}': it waits for members no longer", group_id);
+      break;
+    case core::group::TimerKind::kSync:
+      spdlog::info("group '{}': members have not asked for their assignment in time", group_id);
+      break;
+  }
+}
+
 std::span<const std::byte> AsBytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 }  // namespace
 
-void Coordinator::PendingCall::Settle(ErrorCode outcome) {
-  settled = true;
-  failure = outcome;
-  wake.cancel();
+void Coordinator::PendingCall::OnFailed(ErrorCode error) { Settle(ToClientError(error)); }
+
+void Coordinator::PendingCall::Settle(ErrorCode failure) {
+  settled_ = true;
+  failure_ = failure;
+  wake_.cancel();
 }
 
 Coordinator::Coordinator(Environment environment, std::shared_ptr<partition::Partition> partition)
@@ -65,6 +83,10 @@ awaitable<void> Coordinator::Stop() {
   timers_.clear();
   cleanup_.Cancel();
   idle_.Notify();
+  // The answers of those who wait for other members will not come.
+  for (auto& [request, call] : calls_) {
+    if (!call->answer_.has_value()) call->Settle(ErrorCode::kCoordinatorNotAvailable);
+  }
   co_await tasks_.Join();
 }
 
@@ -91,10 +113,9 @@ void Coordinator::Leave() {
   idle_.Notify();
 }
 
-RequestId Coordinator::Begin(PendingCall& call) {
-  RequestId request(next_request_++);
-  calls_[request] = &call;
-  return request;
+void Coordinator::Register(const Ticket& call) {
+  call->request_ = RequestId(next_request_++);
+  calls_[call->request_] = call;
 }
 
 awaitable<void> Coordinator::Perform(Output output) {
@@ -148,7 +169,7 @@ void Coordinator::OnAppendFailed(ErrorCode error) {
   timers_.clear();
   cleanup_.Cancel();
   for (auto& [request, call] : calls_) {
-    if (!call->answer.has_value()) call->Settle(error);
+    if (!call->answer_.has_value()) call->OnFailed(error);
   }
   if (state_ != State::kActive) return;
   bool is_lost = partition_->failure() != ErrorCode::kNone;
@@ -159,30 +180,40 @@ void Coordinator::OnAppendFailed(ErrorCode error) {
 // An answer rests on all that the machine has applied, so it waits for the end of the log.
 void Coordinator::HandOut(core::group::Reply reply) {
   auto found = calls_.find(reply.request);
-  if (found == calls_.end()) return;  // it has waited long enough
+  if (found == calls_.end() || found->second->is_settled()) return;  // it has waited long enough
   PendingCall& call = *found->second;
-  call.answer = std::move(reply.answer);
+  call.answer_ = std::move(reply.answer);
   Offset end = partition_->log().log_end();
   if (partition_->failure() != ErrorCode::kNone) {
-    call.Settle(partition_->failure());
+    call.OnFailed(partition_->failure());
   } else if (partition_->IsCommitted(end)) {
     call.Settle(ErrorCode::kNone);
   } else {
     partition_->Park(call, end);
+    call.deadline_ = std::chrono::steady_clock::now() +
+                     std::chrono::milliseconds(environment_.options.commit_timeout_ms);
+    call.wake_.cancel();  // who waits already, waits until then
   }
 }
 
-awaitable<ErrorCode> Coordinator::Finish(RequestId request, PendingCall& call) {
-  if (!call.settled) {
-    call.wake.expires_after(std::chrono::milliseconds(environment_.options.commit_timeout_ms));
-    co_await call.wake.async_wait(kAwait);
+awaitable<ErrorCode> Coordinator::Finish(PendingCall& call) {
+  bool is_late = false;
+  while (!call.settled_ && !is_late) {
+    call.wake_.expires_at(call.deadline_);
+    auto [interrupted] = co_await call.wake_.async_wait(kAwait);
+    is_late = !interrupted;
   }
-  calls_.erase(request);
+  calls_.erase(call.request_);
   if (call.is_parked()) partition_->Unpark(call);
-  if (!call.settled) co_return ErrorCode::kCoordinatorNotAvailable;
-  if (call.failure != ErrorCode::kNone) co_return ToClientError(call.failure);
-  INVARIANT(call.answer.has_value());
-  co_return ErrorCode::kNone;
+  if (!call.settled_) co_return ErrorCode::kCoordinatorNotAvailable;
+  if (call.failure_ == ErrorCode::kNone) INVARIANT(call.answer_.has_value());
+  co_return call.failure_;
+}
+
+void Coordinator::Abandon(PendingCall& call) {
+  calls_.erase(call.request_);
+  if (call.is_parked()) partition_->Unpark(call);
+  call.Settle(ErrorCode::kCoordinatorNotAvailable);
 }
 
 void Coordinator::ChangeTimer(core::group::TimerChange change) {
@@ -208,12 +239,7 @@ awaitable<void> Coordinator::Expire(core::group::TimerId timer) {
     co_return;
   }
   timers_.erase(found);
-  if (timer.kind == core::group::TimerKind::kSession) {
-    spdlog::info("group '{}': the session of member '{}' has run out", Printable(timer.group_id),
-                 Printable(timer.member_id));
-  } else {
-    spdlog::info("group '{}': the leader has not shared out in time", Printable(timer.group_id));
-  }
+  LogTimeout(timer);
   co_await Perform(machine_->OnTimeout(timer, WallNow()));
 }
 

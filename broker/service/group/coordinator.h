@@ -3,7 +3,9 @@
 //
 //   auto coordinator = std::make_shared<Coordinator>(environment, partition);
 //   coordinator->Start();
-//   core::group::JoinAnswer answer = co_await coordinator->Call(core::group::Join{...});
+//   core::group::HeartbeatAnswer answer = co_await coordinator->Call(core::group::Heartbeat{...});
+//
+// A join or a sync may wait for other members, for minutes: Begin hands it in and End waits.
 //
 // Threading: the partition's shard. Lifetime: shared with the calls in progress; Stop before the
 // shard ends.
@@ -56,37 +58,65 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   // Whether the topic was deleted: whoever comes is to ask for the coordinator anew.
   bool is_gone() const { return partition_->failure() == ErrorCode::kUnknownTopicOrPartition; }
 
-  // What `input` views must live until the answer is there.
+  // A request whose answer is not there yet, or not committed.
+  class PendingCall final : public core::OffsetWaiter {
+   public:
+    explicit PendingCall(Shard& shard) : wake_(shard.context()) {}
+    bool is_settled() const { return settled_; }
+
+   private:
+    friend class Coordinator;
+    void OnReached() override { Settle(ErrorCode::kNone); }
+    void OnFailed(ErrorCode error) override;
+    void Settle(ErrorCode failure);
+
+    core::group::RequestId request_{0};
+    asio::steady_timer wake_;
+    // When it is given up: never before the machine has answered.
+    asio::steady_timer::time_point deadline_ = asio::steady_timer::time_point::max();
+    std::optional<core::group::Answer> answer_;
+    bool settled_ = false;
+    ErrorCode failure_ = ErrorCode::kNone;  // as the client is told
+  };
+  using Ticket = std::shared_ptr<PendingCall>;
+
+  // Hands the input in. What it views must live until this returns. Then comes End or Abandon.
   template <class Input>
-  awaitable<typename Input::Answer> Call(Input input) {
+  awaitable<Ticket> Begin(Input input) {
+    auto self = shared_from_this();
+    auto call = std::make_shared<PendingCall>(environment_.shard);
+    ErrorCode refusal = co_await Enter();
+    if (refusal != ErrorCode::kNone) {
+      call->Settle(refusal);
+      co_return call;
+    }
+    Register(call);
+    co_await Perform(machine_->On(call->request_, input, WallNow()));
+    co_return call;
+  }
+
+  // Until the answer is there and committed, or the coordinator stops, or is abandoned.
+  template <class Input>
+  awaitable<typename Input::Answer> End(Ticket call) {
     using Answer = typename Input::Answer;
     auto self = shared_from_this();
     Answer failed;
-    failed.error = co_await Enter();
+    failed.error = co_await Finish(*call);
     if (failed.error != ErrorCode::kNone) co_return failed;
-    PendingCall call(environment_.shard);
-    core::group::RequestId request = Begin(call);
-    co_await Perform(machine_->On(request, input, WallNow()));
-    failed.error = co_await Finish(request, call);
-    if (failed.error != ErrorCode::kNone) co_return failed;
-    co_return std::get<Answer>(*std::move(call.answer));
+    co_return std::get<Answer>(*std::move(call->answer_));
+  }
+
+  // Nobody wants the answer any more: an End that waits returns soon.
+  void Abandon(PendingCall& call);
+
+  template <class Input>
+  awaitable<typename Input::Answer> Call(Input input) {
+    Ticket call = co_await Begin(std::move(input));
+    co_return co_await End<Input>(std::move(call));
   }
 
  private:
   enum class State { kLoading, kActive, kFailed, kStopped };
-
-  // A request whose answer is not there yet, or not committed.
-  struct PendingCall final : core::OffsetWaiter {
-    explicit PendingCall(Shard& shard) : wake(shard.context()) {}
-    void OnReached() override { Settle(ErrorCode::kNone); }
-    void OnFailed(ErrorCode error) override { Settle(error); }
-    void Settle(ErrorCode outcome);
-
-    asio::steady_timer wake;
-    std::optional<core::group::Answer> answer;
-    bool settled = false;
-    ErrorCode failure = ErrorCode::kNone;
-  };
 
   class Alarm final : public Timer {
    public:
@@ -100,9 +130,9 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   // One input after the other: from Enter until Perform has appended what it decided.
   awaitable<ErrorCode> Enter();
   void Leave();
-  core::group::RequestId Begin(PendingCall& call);
+  void Register(const Ticket& call);
   awaitable<void> Perform(core::group::Output output);
-  awaitable<ErrorCode> Finish(core::group::RequestId request, PendingCall& call);
+  awaitable<ErrorCode> Finish(PendingCall& call);
   awaitable<ErrorCode> Append(const std::vector<core::group::Record>& records);
   awaitable<ErrorCode> AppendBatch(std::vector<std::byte> batch);
   void OnAppendFailed(ErrorCode error);
@@ -124,7 +154,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   bool busy_ = false;
   Signal idle_;
   uint64_t next_request_ = 1;
-  absl::flat_hash_map<core::group::RequestId, PendingCall*> calls_;
+  absl::flat_hash_map<core::group::RequestId, Ticket> calls_;
   absl::flat_hash_map<core::group::TimerId, std::unique_ptr<Alarm>> timers_;
   Alarm cleanup_;
   TaskGroup tasks_;

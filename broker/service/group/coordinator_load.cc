@@ -132,9 +132,9 @@ awaitable<ErrorCode> Coordinator::WaitCommitted(Offset end) {
   if (partition_->IsCommitted(end)) co_return ErrorCode::kNone;
   PendingCall wait(environment_.shard);
   partition_->Park(wait, end);
-  wait.wake.expires_at(asio::steady_timer::time_point::max());
-  co_await wait.wake.async_wait(kAwait);
-  co_return wait.failure;
+  wait.wake_.expires_at(asio::steady_timer::time_point::max());
+  co_await wait.wake_.async_wait(kAwait);
+  co_return wait.failure_;
 }
 
 }  // namespace millrace::service

@@ -80,8 +80,8 @@ TEST_CASE("groups: join, sync, heartbeat and leave, over all versions") {
   }
 }
 
-TEST_CASE("groups: a second member finds the group full, whatever its connection") {
-  TestBroker broker(GENERATE(1, 4), GroupSettings());
+TEST_CASE("groups: a member beyond group.max.size finds no room, whatever its connection") {
+  TestBroker broker(GENERATE(1, 4), GroupSettings({{"group.max.size", "1"}}));
   TestClient first = broker.Connect();
   TestClient second = broker.Connect();
   FindGroup(first);
@@ -92,7 +92,7 @@ TEST_CASE("groups: a second member finds the group full, whatever its connection
 }
 
 TEST_CASE("groups: who is not heard of for a session time-out is no member any more") {
-  TestBroker broker(GENERATE(1, 4), GroupSettings());
+  TestBroker broker(GENERATE(1, 4), GroupSettings({{"group.max.size", "1"}}));
   TestClient client = broker.Connect();
   FindGroup(client);
   Joined member = Join(client, {.session_timeout_ms = 20, .version = 3});
@@ -104,7 +104,7 @@ TEST_CASE("groups: who is not heard of for a session time-out is no member any m
 }
 
 TEST_CASE("groups: membership survives a restart, and its session begins anew") {
-  TestBroker broker(GENERATE(1, 4), GroupSettings());
+  TestBroker broker(GENERATE(1, 4), GroupSettings({{"group.max.size", "1"}}));
   std::optional<TestClient> client(broker.Connect());
   FindGroup(*client);
   Joined member = JoinAndSync(*client, {}, "parts");

@@ -35,8 +35,8 @@ TEST_CASE("join: without protocols, or with others than the group's, it is incon
   CHECK(harness.membership("g").generation == GenerationId(1));
 }
 
-TEST_CASE("join: there is room for one member") {
-  Harness harness;
+TEST_CASE("join: a full group takes no more") {
+  Harness harness({.members_max = 1});
   harness.Stable("g");
   JoinAnswer answer = harness.Join("g", "");
   CHECK(answer.error == ErrorCode::kGroupMaxSizeReached);
@@ -45,8 +45,9 @@ TEST_CASE("join: there is room for one member") {
   CHECK(harness.membership("g").members.size() == 1);
 }
 
-TEST_CASE("join: of two that were given ids, the first to come back is the member") {
-  Harness harness;
+TEST_CASE(
+    "join: of two that were given ids, the first to come back is the member of a full group") {
+  Harness harness({.members_max = 1});
   JoinAnswer a = harness.Join("g", "");
   JoinAnswer b = harness.Join("g", "");
   CHECK(a.error == ErrorCode::kMemberIdRequired);

@@ -119,7 +119,7 @@ TEST_CASE(
 }
 
 TEST_CASE("membership: a session that runs out ends it, and makes room for the next") {
-  Harness harness;
+  Harness harness({.members_max = 1});
   JoinAnswer member = harness.Stable("g");
   CHECK(harness.Join("g", "").error == ErrorCode::kGroupMaxSizeReached);
   REQUIRE(harness.Ring(SessionOf("g", member.member_id)));

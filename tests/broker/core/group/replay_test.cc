@@ -1,5 +1,5 @@
-// Random operations on a few groups: whatever comes, replay gives the state that is, and what is
-// said about a generation stays true.
+// Random operations on a few groups, by clients that do not do what they are told: whatever comes,
+// replay gives the state that is recorded.
 #include <map>
 #include <random>
 
@@ -19,7 +19,11 @@ struct Client {
 
 class RandomWalk {
  public:
-  explicit RandomWalk(uint32_t seed) : random_(seed), harness_({.pending_members_max = 4}) {
+  explicit RandomWalk(uint32_t seed)
+      : random_(seed),
+        harness_({.members_max = 3 + seed % 2,
+                  .initial_rebalance_delay_ms = 3000 * (seed % 3 / 2),
+                  .pending_members_max = 4}) {
     for (int i = 0; i < 9; ++i) {
       Client client{.group = "g" + std::to_string(i % 3),
                     .instance_id = {},
@@ -34,6 +38,7 @@ class RandomWalk {
     for (int i = 0; i < steps; ++i) {
       harness_.now = harness_.now + Below(3'600'000);
       Step(clients_[Below(clients_.size())]);
+      HearAnswers();
       CheckInvariants();
     }
     CHECK(harness_.Replayed().groups() == harness_.machine.groups());
@@ -78,7 +83,19 @@ class RandomWalk {
                     .needs_member_id = Below(2) == 0,
                     .can_skip_assignment = Below(2) == 0};
     if (Below(4) == 0) how.protocols = {{"sticky", "s"}, {"range", "r"}};
-    JoinAnswer answer = harness_.Join(client.group, client.member_id, how);
+    joining_.emplace_back(harness_.SendJoin(client.group, client.member_id, how), &client);
+  }
+
+  // The answers that have come, whenever they were asked for.
+  void HearAnswers() {
+    std::erase_if(joining_, [&](const auto& open) {
+      if (!harness_.IsAnswered(open.first)) return false;
+      Hear(*open.second, harness_.Joined(open.first));
+      return true;
+    });
+  }
+
+  static void Hear(Client& client, const JoinAnswer& answer) {
     bool forgets =
         answer.error == ErrorCode::kUnknownMemberId || answer.error == ErrorCode::kFencedInstanceId;
     if (forgets) client.member_id.clear();
@@ -90,7 +107,8 @@ class RandomWalk {
     JoinAnswer joined;
     joined.member_id = client.member_id;
     joined.generation = client.generation;
-    static_cast<void>(harness_.Sync(client.group, joined, std::to_string(Below(1000))));
+    std::string share = std::to_string(Below(1000));
+    harness_.SendSync(client.group, joined, {{client.member_id, share}}, client.instance_id);
   }
 
   void Administrate(Client& client) {
@@ -99,7 +117,7 @@ class RandomWalk {
       case 0: {
         DeleteAnswer answer = harness_.Ask(Delete{client.group});
         // A deleted group counts its generations from 0 again.
-        if (answer.error == ErrorCode::kNone) owners_.erase(client.group);
+        if (answer.error == ErrorCode::kNone) generations_.erase(client.group);
         return;
       }
       case 1:
@@ -111,44 +129,40 @@ class RandomWalk {
           return is_there ? std::optional<std::string_view>("one") : std::nullopt;
         };
         harness_.CleanUp(name_of);
-        std::erase_if(owners_, [&](const auto& entry) {
+        std::erase_if(generations_, [&](const auto& entry) {
           return !harness_.machine.groups().contains(entry.first);
         });
       }
     }
   }
 
-  // One owner in a generation; generations only grow; every member has its session's timer.
+  // Generations only grow, and every group has timers that will take it on: nothing waits for ever.
   void CheckInvariants() {
     for (const auto& [group_id, group] : harness_.machine.groups()) {
-      const Membership& now = group.membership;
-      REQUIRE(now.members.size() <= 1);
+      Membership now = harness_.Now(group_id);
+      size_t silent = 0;
       for (const auto& [member_id, member] : now.members) {
-        REQUIRE(harness_.HasTimer(SessionOf(group_id, member_id)));
+        if (!harness_.HasTimer(SessionOf(group_id, member_id))) ++silent;
       }
-      REQUIRE(harness_.HasTimer(SyncOf(group_id)) ==
-              (now.state == GroupState::kCompletingRebalance));
-      auto [entry, is_new] = owners_.try_emplace(group_id);
-      Owner& owner = entry->second;
-      REQUIRE(now.generation >= owner.generation);
-      if (now.generation != owner.generation) owner = {now.generation, ""};
-      if (now.state != GroupState::kStable) continue;
-      const auto& [member_id, member] = *now.members.begin();
-      std::string name = member.instance_id.value_or(member_id);
-      if (!owner.name.empty()) REQUIRE(owner.name == name);
-      owner.name = name;
+      bool may_wait = now.state == GroupState::kPreparingRebalance ||
+                      now.state == GroupState::kCompletingRebalance;
+      REQUIRE(silent <= (may_wait ? harness_.open_requests() : 0));
+      bool is_preparing = now.state == GroupState::kPreparingRebalance;
+      REQUIRE(harness_.HasTimer(JoinOf(group_id)) == is_preparing);
+      if (now.state == GroupState::kCompletingRebalance)
+        REQUIRE(harness_.HasTimer(SyncOf(group_id)));
+      GenerationId& generation = generations_[group_id];
+      REQUIRE(now.generation >= generation);
+      REQUIRE(group.membership.generation == now.generation);
+      generation = now.generation;
     }
   }
-
-  struct Owner {
-    GenerationId generation{0};
-    std::string name;
-  };
 
   std::mt19937 random_;
   Harness harness_;
   std::vector<Client> clients_;
-  std::map<std::string, Owner> owners_;
+  std::vector<std::pair<RequestId, Client*>> joining_;
+  std::map<std::string, GenerationId> generations_;
 };
 
 }  // namespace

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,20 +43,39 @@ struct JoinOptions {
   bool needs_member_id = true;
   bool can_skip_assignment = true;
   std::string_view client_id = "client";
+  int32_t rebalance_timeout_ms = 60'000;
 };
 
 class Harness {
  public:
   explicit Harness(const Options& given = {}) : options(given), machine(given) {}
 
+  // The answer comes now, or with a later input.
+  template <class Input>
+  RequestId Send(const Input& input) {
+    RequestId request(++requests_);
+    sent_.insert(request);
+    Take(machine.On(request, input, now));
+    return request;
+  }
+
   template <class Input>
   typename Input::Answer Ask(const Input& input) {
-    RequestId request(++requests_);
-    Output output = machine.On(request, input, now);
-    Take(output);
-    REQUIRE(output.replies.size() == 1);
-    REQUIRE(output.replies[0].request == request);
-    return std::get<typename Input::Answer>(output.replies[0].answer);
+    RequestId request = Send(input);
+    REQUIRE(IsAnswered(request));
+    return std::get<typename Input::Answer>(answers_.at(request));
+  }
+
+  size_t open_requests() const { return sent_.size() - answers_.size(); }
+  bool IsAnswered(RequestId request) const { return answers_.contains(request); }
+
+  const JoinAnswer& Joined(RequestId request) const {
+    REQUIRE(IsAnswered(request));
+    return std::get<JoinAnswer>(answers_.at(request));
+  }
+  const SyncAnswer& Synced(RequestId request) const {
+    REQUIRE(IsAnswered(request));
+    return std::get<SyncAnswer>(answers_.at(request));
   }
 
   // Rings a timer, if it is set. False: it is not.
@@ -63,42 +84,52 @@ class Harness {
                               [&](const auto& timer) { return timer.first == id; });
     if (found == timers.end()) return false;
     timers.erase(found);
-    Output output = machine.OnTimeout(id, now);
-    Take(output);
+    Take(machine.OnTimeout(id, now));
     return true;
   }
 
-  void CleanUp(TopicNames names) {
-    Output output = machine.OnCleanup(names, now);
-    Take(output);
-  }
+  void CleanUp(TopicNames names) { Take(machine.OnCleanup(names, now)); }
 
-  JoinAnswer Join(std::string_view group, std::string_view member_id, JoinOptions how = {}) {
+  RequestId SendJoin(std::string_view group, std::string_view member_id, JoinOptions how = {}) {
     std::vector<group::Join::Protocol> protocols;
     for (const auto& [name, metadata] : how.protocols) protocols.push_back({name, metadata});
     std::string fresh = "id" + std::to_string(++members_);
-    return Ask(group::Join{.group_id = group,
-                           .who = {member_id, how.instance_id},
-                           .client_id = how.client_id,
-                           .client_host = "/127.0.0.1",
-                           .session_timeout_ms = how.session_timeout_ms,
-                           .rebalance_timeout_ms = 60'000,
-                           .protocol_type = how.protocol_type,
-                           .protocols = protocols,
-                           .needs_member_id = how.needs_member_id,
-                           .can_skip_assignment = how.can_skip_assignment,
-                           .fresh_id = fresh});
+    return Send(group::Join{.group_id = group,
+                            .who = {member_id, how.instance_id},
+                            .client_id = how.client_id,
+                            .client_host = "/127.0.0.1",
+                            .session_timeout_ms = how.session_timeout_ms,
+                            .rebalance_timeout_ms = how.rebalance_timeout_ms,
+                            .protocol_type = how.protocol_type,
+                            .protocols = protocols,
+                            .needs_member_id = how.needs_member_id,
+                            .can_skip_assignment = how.can_skip_assignment,
+                            .fresh_id = fresh});
+  }
+
+  JoinAnswer Join(std::string_view group, std::string_view member_id, JoinOptions how = {}) {
+    return Joined(SendJoin(group, member_id, std::move(how)));
+  }
+
+  using Assignments = std::vector<std::pair<std::string, std::string>>;
+
+  RequestId SendSync(std::string_view group, const JoinAnswer& joined,
+                     const Assignments& assignments = {},
+                     std::optional<std::string_view> instance_id = std::nullopt) {
+    std::vector<group::Sync::Assignment> shares;
+    for (const auto& [member_id, share] : assignments) shares.push_back({member_id, share});
+    return Send(group::Sync{.group_id = group,
+                            .who = {joined.member_id, instance_id},
+                            .generation = joined.generation.value_or(GenerationId(-1)),
+                            .protocol_type = std::nullopt,
+                            .protocol = std::nullopt,
+                            .assignments = shares});
   }
 
   SyncAnswer Sync(std::string_view group, const JoinAnswer& joined, std::string_view assignment,
                   std::optional<std::string_view> instance_id = std::nullopt) {
-    group::Sync::Assignment one{joined.member_id, assignment};
-    return Ask(group::Sync{.group_id = group,
-                           .who = {joined.member_id, instance_id},
-                           .generation = joined.generation.value_or(GenerationId(-1)),
-                           .protocol_type = std::nullopt,
-                           .protocol = std::nullopt,
-                           .assignments = {&one, 1}});
+    return Synced(
+        SendSync(group, joined, {{joined.member_id, std::string(assignment)}}, instance_id));
   }
 
   // A member that has joined and has the assignment.
@@ -109,6 +140,39 @@ class Harness {
     REQUIRE(joined.error == ErrorCode::kNone);
     REQUIRE(Sync(group, joined, assignment, how.instance_id).error == ErrorCode::kNone);
     return joined;
+  }
+
+  // A stable group of that many members that join together; the first leads. Everybody's share is
+  // its number.
+  std::vector<JoinAnswer> StableGroup(std::string_view group, size_t count, JoinOptions how = {}) {
+    std::vector<JoinAnswer> members = CompletingGroup(group, count, std::move(how));
+    Assignments shares;
+    for (size_t i = 0; i < count; ++i) {
+      shares.emplace_back(members[i].member_id, std::to_string(i));
+    }
+    for (const JoinAnswer& member : members) {
+      bool leads = member.leader == member.member_id;
+      SendSync(group, member, leads ? shares : Assignments());
+    }
+    REQUIRE(membership(group).state == GroupState::kStable);
+    REQUIRE(open_requests() == 0);
+    return members;
+  }
+
+  // The same before the sync.
+  std::vector<JoinAnswer> CompletingGroup(std::string_view group, size_t count,
+                                          JoinOptions how = {}) {
+    how.needs_member_id = false;
+    std::vector<JoinAnswer> members;
+    std::vector<RequestId> requests;
+    for (size_t i = 0; i < count; ++i) {
+      requests.push_back(SendJoin(group, "", how));
+      // A member that comes makes those that are in join again.
+      for (size_t k = 0; k < i; ++k) requests[k] = SendJoin(group, members[k].member_id, how);
+      members.clear();
+      for (RequestId request : requests) members.push_back(Joined(request));
+    }
+    return members;
   }
 
   ErrorCode Heartbeat(std::string_view group, std::string_view member_id, int32_t generation,
@@ -142,6 +206,18 @@ class Harness {
 
   std::vector<FetchAnswer::Found> FetchAll(std::string_view group) {
     return Ask(group::Fetch{.group_id = group, .all = true, .partitions = {}}).found;
+  }
+
+  // The group as it stands, whether its record says so already or not.
+  Membership Now(std::string_view group) { return Ask(Describe{group}).membership; }
+
+  // After how long a timer that is set will run out.
+  int64_t After(const TimerId& id) const {
+    for (const auto& [set, after_ms] : timers) {
+      if (set == id) return after_ms;
+    }
+    FAIL("the timer is not set");
+    return -1;
   }
 
   bool HasTimer(const TimerId& id) const {
@@ -180,15 +256,22 @@ class Harness {
       std::erase_if(timers, [&](const auto& timer) { return timer.first == change.id; });
       if (change.after_ms.has_value()) timers.emplace_back(change.id, *change.after_ms);
     }
+    for (const Reply& reply : output.replies) {
+      REQUIRE(sent_.contains(reply.request));
+      REQUIRE(answers_.emplace(reply.request, reply.answer).second);
+    }
   }
 
   uint64_t requests_ = 0;
   int members_ = 0;
+  std::set<RequestId> sent_;
+  std::map<RequestId, Answer> answers_;
 };
 
 inline TimerId SessionOf(std::string_view group, std::string_view member_id) {
   return {TimerKind::kSession, std::string(group), std::string(member_id)};
 }
+inline TimerId JoinOf(std::string_view group) { return {TimerKind::kJoin, std::string(group), ""}; }
 inline TimerId SyncOf(std::string_view group) { return {TimerKind::kSync, std::string(group), ""}; }
 
 }  // namespace millrace::core::group
