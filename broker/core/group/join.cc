@@ -96,9 +96,8 @@ std::optional<JoinAnswer> Machine::Decide(const Step& step, RequestId request, c
   return member_id.empty() ? JoinNew(step, request, join) : JoinKnown(step, request, join);
 }
 
-// While a rebalance is prepared, those count who have joined again: who comes last finds no room,
-// should the limit be lower than it was. A static member that comes back takes its own place, so
-// there is room for it in a full group.
+// While a rebalance is prepared, those count who have joined again: who comes last finds no room.
+// Static members keep their place while they are away, so a full group has room for them.
 bool Machine::Accepts(const Join& join) const {
   const Membership& membership = MembershipOf(join.group_id);
   std::string member_id(join.who.member_id);
@@ -112,7 +111,13 @@ bool Machine::Accepts(const Join& join) const {
   }
   const Live* live = FindLive(join.group_id);
   INVARIANT(live != nullptr);
-  return live->joins.size() < options_.members_max || live->joins.contains(member_id);
+  if (live->joins.contains(member_id)) return true;
+  auto keeps_place = [&](const auto& entry) {
+    const auto& [id, member] = entry;
+    return id != member_id && (member.instance_id.has_value() || live->joins.contains(id));
+  };
+  auto taken = std::count_if(membership.members.begin(), membership.members.end(), keeps_place);
+  return static_cast<size_t>(taken) < options_.members_max;
 }
 
 JoinAnswer Machine::TurnAway(const Step& step, const Join& join) {

@@ -151,5 +151,81 @@ TEST_CASE("groups: a sync of version 5 must name the protocol") {
   CHECK(client.Call(request, 4)->error_code == ErrorCode::kNone);
 }
 
+TEST_CASE("groups: a join that waits holds up nobody, and is answered when the others have come") {
+  TestBroker broker(GENERATE(1, 4), GroupSettings());
+  TestClient first = broker.Connect();
+  TestClient second = broker.Connect();
+  FindGroup(first);
+  Joined leader = JoinAndSync(first, {});
+  std::string metadata = "subscription";
+  std::vector<wire::JoinGroupRequest::Protocol> protocols{
+      {"range", std::as_bytes(std::span(metadata))}};
+  wire::JoinGroupRequest join;
+  join.group_id = "g";
+  join.session_timeout_ms = 30'000;
+  join.rebalance_timeout_ms = 60'000;
+  join.protocol_type = "consumer";
+  join.protocols = ArrayOf(protocols);
+  second.Send(join, 3);
+  while (Heartbeat(first, "g", leader) != ErrorCode::kRebalanceInProgress) {
+  }
+  Joined again = Join(first, {.member_id = leader.member_id});
+  CHECK(again.error == ErrorCode::kNone);
+  CHECK(again.members.size() == 2);
+  auto joined = second.Receive<wire::JoinGroupRequest>(3);
+  CHECK(joined->error_code == ErrorCode::kNone);
+  CHECK(joined->generation_id == again.generation);
+  CHECK(joined->members.size() == 0);
+
+  wire::SyncGroupRequest sync;
+  sync.group_id = "g";
+  sync.generation_id = *again.generation;
+  std::string follower(joined->member_id);
+  sync.member_id = follower;
+  second.Send(sync, 3);
+  wire::HeartbeatRequest heartbeat;
+  heartbeat.group_id = "g";
+  heartbeat.generation_id = *again.generation;
+  heartbeat.member_id = follower;
+  second.Send(heartbeat, 3);
+  std::string got;
+  CHECK(Sync(first, "g", again, "all", got).error_code == ErrorCode::kNone);
+  CHECK(second.Receive<wire::SyncGroupRequest>(3)->error_code == ErrorCode::kNone);
+  CHECK(second.Receive<wire::HeartbeatRequest>(3)->error_code == ErrorCode::kNone);
+}
+
+TEST_CASE("groups: a broker stops while joins wait, and whose client has gone is forgotten") {
+  TestBroker broker(GENERATE(1, 4), GroupSettings());
+  std::optional<TestClient> member(broker.Connect());
+  FindGroup(*member);
+  JoinAndSync(*member, {});
+  std::string metadata = "subscription";
+  std::vector<wire::JoinGroupRequest::Protocol> protocols{
+      {"range", std::as_bytes(std::span(metadata))}};
+  wire::JoinGroupRequest join;
+  join.group_id = "g";
+  join.session_timeout_ms = 30'000;
+  join.rebalance_timeout_ms = 600'000;
+  join.protocol_type = "consumer";
+  join.protocols = ArrayOf(protocols);
+  std::optional<TestClient> gone(broker.Connect());
+  TestClient waits = broker.Connect();
+  gone->Send(join, 3);
+  waits.Send(join, 3);
+  auto described = [&] {
+    std::vector<std::string_view> names{"g"};
+    wire::DescribeGroupsRequest request;
+    request.groups = ArrayOf(names);
+    return member->Call(request, 5)->groups[0].members.size();
+  };
+  while (described() < 3) {
+  }
+  gone.reset();
+  member.reset();
+  broker.Restart();
+  member.emplace(broker.Connect());
+  WaitUntilLoaded(*member);
+}
+
 }  // namespace
 }  // namespace millrace::test
