@@ -1,8 +1,11 @@
-"""Consumers in a group of one: subscribe, commit, and go on where the group was, also after a
-restart and a kill -9 of the broker. And what kafka-consumer-groups says of them."""
+"""Consumers in groups: subscribe, commit, and go on where the group was, also after a restart and a
+kill -9 of the broker; several that share a topic, come, go and die. And what kafka-consumer-groups
+says of them."""
 
 import re
 import signal
+import subprocess
+import sys
 
 import support
 import wire
@@ -23,10 +26,11 @@ def java(tool, broker, *arguments, check=True):
 
 
 class GroupsTest(support.BrokerTest):
+    more_settings = {}
+
     def setUp(self):
         super().setUp()
-        # The settings that make Apache Kafka behave alike: no wait for more members, room for one.
-        self.broker = self.start_broker(group_initial_rebalance_delay_ms=0, group_max_size=1)
+        self.broker = self.start_broker(group_initial_rebalance_delay_ms=0, **self.more_settings)
 
     def produce(self, topic, numbers):
         lines = "".join(f"{number}\t{value}\n" for number, value in zip(numbers, values(numbers)))
@@ -72,7 +76,7 @@ class KcatGroupsTest(GroupsTest):
         self.turns("turns", consume)
 
 
-class ConfluentGroupsTest(GroupsTest):
+class ConfluentTest(GroupsTest):
     def setUp(self):
         support.require_confluent()
         super().setUp()
@@ -83,7 +87,8 @@ class ConfluentGroupsTest(GroupsTest):
             "bootstrap.servers": self.broker.address, "group.id": group,
             "auto.offset.reset": "earliest", "enable.auto.commit": False,
             "log_level": 0, **settings})
-        consumer.subscribe([topic])
+        if topic is not None:
+            consumer.subscribe([topic])
         return consumer
 
     def take(self, consumer, count):
@@ -100,6 +105,8 @@ class ConfluentGroupsTest(GroupsTest):
         consumer.commit(asynchronous=False)
         return taken
 
+
+class ConfluentGroupsTest(ConfluentTest):
     def test_goes_on_where_it_was(self):
         def consume(count):
             consumer = self.open("confluent-group", "turns")
@@ -135,6 +142,10 @@ class ConfluentGroupsTest(GroupsTest):
         self.assertEqual(self.take(second, 10), values(range(10, 20)))
         second.close()
 
+
+class FullGroupTest(ConfluentTest):
+    more_settings = {"group_max_size": 1}
+
     def test_there_is_no_room_for_a_second_member(self):
         import confluent_kafka
         wire.create_topic(self.broker, "full", 1)
@@ -151,6 +162,147 @@ class ConfluentGroupsTest(GroupsTest):
                 message.error().code() == confluent_kafka.KafkaError.GROUP_MAX_SIZE_REACHED
 
         support.wait_until(refused, "GROUP_MAX_SIZE_REACHED")
+
+
+class SharedGroupTest(ConfluentTest):
+    """Several consumers of one process share a topic. Each keeps its own account of what it owns."""
+
+    PARTITIONS = 6
+
+    def setUp(self):
+        super().setUp()
+        self.members = []
+        self.seen = set()
+        wire.create_topic(self.broker, "shared", self.PARTITIONS)
+        self.sent = 0
+
+    def join(self, **settings):
+        """A new member, with the partitions that it was last told it owns."""
+        consumer = self.open("shared-group", None, **{
+            "session.timeout.ms": 6000, "heartbeat.interval.ms": 500, **settings})
+        member = {"consumer": consumer, "owned": set(), "has_read": False}
+        incremental = settings.get("partition.assignment.strategy") == "cooperative-sticky"
+
+        def assigned(_, partitions):
+            numbers = {one.partition for one in partitions}
+            for other in self.members:
+                if other is not member:
+                    self.assertFalse(numbers & other["owned"], "a partition has two owners")
+            if not incremental:
+                member["owned"] = set()
+            member["owned"] |= numbers
+
+        def revoked(_, partitions):
+            if member["has_read"]:
+                member["consumer"].commit(asynchronous=False)
+            member["owned"] -= {one.partition for one in partitions}
+
+        def lost(_, partitions):
+            member["owned"] -= {one.partition for one in partitions}
+
+        consumer.subscribe(["shared"], on_assign=assigned, on_revoke=revoked, on_lost=lost)
+        self.members.append(member)
+        return member
+
+    def leave(self, member):
+        member["consumer"].close()
+        self.members.remove(member)
+
+    def poll(self):
+        for member in list(self.members):
+            message = member["consumer"].poll(0.02)
+            if message is None or message.error() is not None:
+                continue
+            self.assertIn(message.partition(), member["owned"])
+            self.seen.add(message.value().decode())
+            member["has_read"] = True
+
+    def shares(self):
+        return sorted(len(member["owned"]) for member in self.members)
+
+    def settle(self, shares, seconds=60):
+        """Until every member has its share and all that was produced meanwhile is read."""
+        self.produce("shared", range(self.sent, self.sent + 60))
+        self.sent += 60
+        wanted = set(values(range(self.sent)))
+
+        def done():
+            self.poll()
+            owned = set().union(*(member["owned"] for member in self.members))
+            return self.shares() == shares and len(owned) == self.PARTITIONS and \
+                self.seen == wanted
+
+        try:
+            support.wait_until(done, f"shares {shares}", seconds)
+        except AssertionError:
+            raise AssertionError(f"shares {self.shares()}, wanted {shares}; "
+                                 f"{len(wanted - self.seen)} records missing") from None
+
+    def close_all(self):
+        while self.members:
+            self.leave(self.members[0])
+
+    def balance(self, **settings):
+        self.addCleanup(self.close_all)
+        self.join(**settings)
+        self.settle([6])
+        second = self.join(**settings)
+        self.settle([3, 3])
+        self.join(**settings)
+        self.settle([2, 2, 2])
+        self.leave(second)
+        self.settle([3, 3])
+
+    def test_members_come_and_go(self):
+        self.balance()
+
+    def test_members_come_and_go_cooperatively(self):
+        self.balance(**{"partition.assignment.strategy": "cooperative-sticky"})
+
+    def test_members_live_through_the_ends_of_the_broker(self):
+        self.addCleanup(self.close_all)
+        for _ in range(3):
+            self.join()
+        self.settle([2, 2, 2])
+        for name, interrupt in self.interruptions():
+            with self.subTest(interruption=name):
+                interrupt()
+                self.settle([2, 2, 2])
+
+    def test_a_member_that_is_killed_is_removed_after_its_session(self):
+        self.addCleanup(self.close_all)
+        self.join()
+        self.settle([6])
+        program = ("import confluent_kafka, sys\n"
+                   "c = confluent_kafka.Consumer({'bootstrap.servers': sys.argv[1],\n"
+                   "    'group.id': 'shared-group', 'session.timeout.ms': 6000,\n"
+                   "    'enable.auto.commit': False, 'log_level': 0})\n"
+                   "c.subscribe(['shared'], on_assign=lambda *_: c.unassign())\n"
+                   "while True: c.poll(0.1)\n")
+        other = subprocess.Popen([sys.executable, "-c", program, self.broker.address])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+
+        def shared():
+            self.poll()
+            return self.shares() == [3]
+
+        support.wait_until(shared, "the other member has its share")
+        other.kill()
+        self.settle([6])
+
+    def test_a_static_member_bounces_without_a_rebalance(self):
+        self.addCleanup(self.close_all)
+        first = self.join(**{"group.instance.id": "first", "session.timeout.ms": 30000})
+        bounces = self.join(**{"group.instance.id": "second", "session.timeout.ms": 30000})
+        self.settle([3, 3])
+        owned = set(bounces["owned"])
+        kept = set(first["owned"])
+        self.leave(bounces)
+        back = self.join(**{"group.instance.id": "second", "session.timeout.ms": 30000})
+        self.settle([3, 3])
+        self.assertEqual(back["owned"], owned)
+        self.assertEqual(first["owned"], kept)
 
 
 class JavaGroupsTest(GroupsTest):

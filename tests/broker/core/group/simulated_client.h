@@ -58,6 +58,7 @@ struct SimulatedClient {
   int32_t rebalance_timeout_ms = 20'000;
   std::string member_id;
   std::optional<GenerationId> generation;
+  std::optional<GenerationId> stray_generation;  // in which a commit was left on its way
   std::string assignment;
   std::map<int, int64_t> positions;  // of its partitions, once they were fetched
 
