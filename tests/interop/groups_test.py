@@ -165,7 +165,7 @@ class FullGroupTest(ConfluentTest):
 
 
 class SharedGroupTest(ConfluentTest):
-    """Several consumers of one process share a topic. Each keeps its own account of what it owns."""
+    """Several consumers of one process share a topic. Each keeps account of what it owns."""
 
     PARTITIONS = 6
 
