@@ -190,8 +190,8 @@ void Coordinator::HandOut(core::group::Reply reply) {
     call.Settle(ErrorCode::kNone);
   } else {
     partition_->Park(call, end);
-    call.deadline_ = std::chrono::steady_clock::now() +
-                     std::chrono::milliseconds(environment_.options.commit_timeout_ms);
+    MonotonicMs deadline = SteadyNow() + environment_.options.commit_timeout_ms;
+    call.deadline_ = asio::steady_timer::time_point(std::chrono::milliseconds(deadline.value()));
     call.wake_.cancel();  // who waits already, waits until then
   }
 }
