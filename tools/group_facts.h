@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,12 +31,18 @@ struct GroupMember {
   std::optional<TopicPartitions> assignment;
 };
 
+struct GroupCoordinator {
+  BrokerId id;
+  std::string host;
+  int32_t port = 0;
+};
+
 struct GroupFacts {
   std::string group;
   std::string state;
   std::string protocol_type;
   std::string protocol;  // what the members have agreed on, for consumers the assignor
-  std::string coordinator;
+  GroupCoordinator coordinator;
   std::vector<GroupMember> members;
 };
 

@@ -1,10 +1,12 @@
 // The `millrace` command line.
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.h"
+#include "tools/group_commands.h"
 #include "tools/log_commands.h"
 
 namespace millrace::tools {
@@ -105,6 +107,107 @@ void AddConfig(CLI::App& app, ConfigOptions& options, int& code) {
       ->callback([&code] { code = PrintConfigReference(); });
 }
 
+struct GroupCommands {
+  ListGroupsOptions list;
+  DescribeGroupsOptions describe;
+  ResetOffsetsOptions reset;
+  DeleteGroupsOptions remove;
+  DeleteOffsetsOptions remove_offsets;
+};
+
+CLI::App* AddGroupCommand(CLI::App& group, const char* name, const char* help,
+                          GroupOptions& options) {
+  CLI::App* command = group.add_subcommand(name, help);
+  command->add_option("--bootstrap-server", options.bootstrap_server,
+                      "host:port of a broker (default 127.0.0.1:9092).");
+  command->add_flag("--json", options.json, "Answer with JSON.");
+  return command;
+}
+
+void AddGroupTopics(CLI::App* command, std::vector<std::string>& topics) {
+  command
+      ->add_option("--topic", topics,
+                   "All partitions of a topic, or some: orders:0,2. May be repeated.")
+      ->allow_extra_args(false);
+}
+
+void AddGroupList(CLI::App& group, ListGroupsOptions& options, int& code) {
+  CLI::App* list = AddGroupCommand(group, "list", "List groups with their states.", options);
+  list->add_option("--state", options.states, "Only groups in this state; may be repeated.")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead",
+                             "Assigning", "Reconciling"},
+                            CLI::ignore_case));
+  list->callback([&options, &code] { code = ListGroups(options); });
+}
+
+void AddGroupDescribe(CLI::App& group, DescribeGroupsOptions& options, int& code) {
+  CLI::App* describe = AddGroupCommand(
+      group, "describe", "Show committed offsets, lag and who has which partition.", options);
+  CLI::Option_group* which = describe->add_option_group("which groups");
+  which->add_option("group", options.groups, "Names of groups.");
+  which->add_flag("--all", options.all, "All groups.");
+  which->require_option(1);
+  CLI::Option* members =
+      describe->add_flag("--members", options.members, "The members and what they have instead.");
+  describe->add_flag("--state", options.state, "The state and the coordinator instead.")
+      ->excludes(members);
+  describe->callback([&options, &code] { code = DescribeGroups(options); });
+}
+
+void AddResetTargets(CLI::App* reset, ResetOffsetsOptions& options) {
+  CLI::Option_group* target = reset->add_option_group("where to");
+  target->add_flag("--to-earliest", options.to_earliest, "The start of the log.");
+  target->add_flag("--to-latest", options.to_latest, "The end of the log.");
+  target->add_flag("--to-current", options.to_current,
+                   "What is committed, the end where nothing is.");
+  target->add_option("--to-offset", options.to_offset, "An offset.")->check(CLI::NonNegativeNumber);
+  target->add_option("--shift-by", options.shift_by, "So many records on, or back if negative.");
+  target->add_option("--to-datetime", options.to_datetime,
+                     "The first record at this time or later: 2024-02-29T12:30:00.000 (UTC), or "
+                     "with Z or +01:00.");
+  target->add_option("--by-duration", options.by_duration,
+                     "The same for so long ago: PT1H30M, P7D.");
+  target->add_option("--from-file", options.from_file, "CSV lines of topic,partition,offset.");
+  target->require_option(1);
+}
+
+void AddGroupReset(CLI::App& group, ResetOffsetsOptions& options, int& code) {
+  CLI::App* reset =
+      AddGroupCommand(group, "reset-offsets",
+                      "Show where a group without members would be moved, or move it.", options);
+  reset->add_option("group", options.group, "The group's name.")->required();
+  AddGroupTopics(reset, options.topics);
+  reset->add_flag("--all-topics", options.all_topics, "All topics with committed offsets.")
+      ->excludes("--topic");
+  AddResetTargets(reset, options);
+  reset->add_flag("--execute", options.execute, "Do it. Without this nothing is changed.");
+  reset->add_flag("--dry-run", options.dry_run, "Do not do it: the default.")
+      ->excludes("--execute");
+  reset->add_flag("--export", options.export_csv, "Print the CSV that --from-file reads.")
+      ->excludes("--json");
+  reset->callback([&options, &code] { code = ResetOffsets(options); });
+}
+
+void AddGroup(CLI::App& app, GroupCommands& options, int& code) {
+  CLI::App* group =
+      app.add_subcommand("group", "List, describe, move and delete groups of consumers.");
+  group->require_subcommand(1);
+  AddGroupList(*group, options.list, code);
+  AddGroupDescribe(*group, options.describe, code);
+  AddGroupReset(*group, options.reset, code);
+  CLI::App* remove = AddGroupCommand(
+      *group, "delete", "Delete groups without members, with their offsets.", options.remove);
+  remove->add_option("group", options.remove.groups, "Names of groups.")->required();
+  remove->callback([&options, &code] { code = DeleteGroups(options.remove); });
+  CLI::App* offsets = AddGroupCommand(
+      *group, "delete-offsets", "Delete a group's offsets in topics.", options.remove_offsets);
+  offsets->add_option("group", options.remove_offsets.group, "The group's name.")->required();
+  AddGroupTopics(offsets, options.remove_offsets.topics);
+  offsets->get_option("--topic")->required();
+  offsets->callback([&options, &code] { code = DeleteOffsets(options.remove_offsets); });
+}
+
 void AddLogDump(CLI::App& log, LogDumpOptions& options, int& code) {
   CLI::App* dump = log.add_subcommand("dump", "Print what files of a data directory hold.");
   dump->footer("Exit status: 0 whole, 1 damage was found (and passed over), 2 could not look.");
@@ -163,10 +266,12 @@ int Main(int argc, char** argv) {
   ServeOptions serve;
   TopicOptions topic;
   ConfigOptions config;
+  GroupCommands group;
   LogOptions log;
   AddServe(app, serve, code);
   AddTopic(app, topic, code);
   AddConfig(app, config, code);
+  AddGroup(app, group, code);
   AddLog(app, log, code);
   app.add_subcommand("version", "Print the version.")->callback([] {
     std::printf("millrace %s\n", MILLRACE_VERSION);

@@ -1,0 +1,170 @@
+#include "tools/group_client.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "proto/wire/delete_groups.h"
+#include "proto/wire/describe_groups.h"
+#include "proto/wire/list_groups.h"
+#include "proto/wire/offset_fetch.h"
+#include "tools/group_assignment.h"
+#include "tools/kafka_status.h"
+
+namespace millrace::tools {
+
+namespace {
+
+// Versions that name topics, for that is what the user does.
+constexpr int16_t kDeleteGroupsVersion = 2;
+constexpr int16_t kDescribeGroupsVersion = 6;
+constexpr int16_t kListGroupsVersion = 5;
+constexpr int16_t kOffsetFetchVersion = 9;
+
+constexpr std::string_view kConsumerProtocol = "consumer";
+constexpr std::string_view kDeadState = "Dead";
+
+absl::Status DoesNotFit() {
+  return absl::DataLossError("the broker's answer does not fit the request");
+}
+
+GroupMember MemberOf(const wire::DescribeGroupsResponse::Member& member, bool is_consumer) {
+  GroupMember copy{.member_id = std::string(member.member_id),
+                   .instance_id = std::string(member.group_instance_id.value_or("")),
+                   .client_id = std::string(member.client_id),
+                   .host = std::string(member.client_host)};
+  if (is_consumer) copy.assignment = DecodeConsumerAssignment(member.member_assignment);
+  return copy;
+}
+
+absl::StatusOr<std::vector<ListedGroup>> ListOf(AdminConnection& connection,
+                                                const std::vector<std::string>& states) {
+  std::vector<std::string_view> filter(states.begin(), states.end());
+  wire::ListGroupsRequest request{.states_filter = wire::Array(filter.data(), filter.size())};
+  wire::ListGroupsResponse response;
+  absl::Status status = connection.Call(kListGroupsVersion, request, response);
+  if (!status.ok()) return status;
+  if (response.error_code != ErrorCode::kNone) return KafkaError(response.error_code);
+  std::vector<ListedGroup> groups;
+  for (const auto& group : response.groups) {
+    groups.push_back({.group = std::string(group.group_id),
+                      .state = std::string(group.group_state),
+                      .protocol_type = std::string(group.protocol_type),
+                      .type = std::string(group.group_type)});
+  }
+  return groups;
+}
+
+}  // namespace
+
+absl::StatusOr<GroupClient> GroupClient::Connect(const std::string& bootstrap_server) {
+  auto cluster = ClusterConnection::Connect(bootstrap_server);
+  if (!cluster.ok()) return cluster.status();
+  return GroupClient(std::move(*cluster));
+}
+
+absl::StatusOr<std::vector<ListedGroup>> GroupClient::List(const std::vector<std::string>& states) {
+  std::vector<ListedGroup> all;
+  for (const auto& [broker, address] : cluster_->brokers()) {
+    auto connection = cluster_->ToBroker(broker);
+    if (!connection.ok()) return connection.status();
+    auto groups = ListOf(**connection, states);
+    if (!groups.ok()) return groups.status();
+    absl::Status counted = CountMembers(**connection, *groups);
+    if (!counted.ok()) return counted;
+    std::move(groups->begin(), groups->end(), std::back_inserter(all));
+  }
+  std::sort(all.begin(), all.end(),
+            [](const ListedGroup& a, const ListedGroup& b) { return a.group < b.group; });
+  return all;
+}
+
+absl::Status GroupClient::CountMembers(AdminConnection& connection,
+                                       std::vector<ListedGroup>& groups) {
+  if (groups.empty()) return absl::OkStatus();
+  std::vector<std::string_view> names;
+  for (const ListedGroup& group : groups) names.push_back(group.group);
+  wire::DescribeGroupsRequest request{.groups = wire::Array(names.data(), names.size())};
+  wire::DescribeGroupsResponse response;
+  absl::Status status = connection.Call(kDescribeGroupsVersion, request, response);
+  if (!status.ok()) return status;
+  std::map<std::string_view, size_t> counts;
+  for (const auto& group : response.groups) {
+    if (group.error_code == ErrorCode::kNone) counts[group.group_id] = group.members.size();
+  }
+  for (ListedGroup& group : groups) {
+    auto found = counts.find(group.group);
+    if (found != counts.end()) group.members = found->second;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GroupFacts> GroupClient::Describe(const std::string& group) {
+  auto coordinator = cluster_->ToCoordinator(group);
+  if (!coordinator.ok()) return coordinator.status();
+  std::string_view name = group;
+  wire::DescribeGroupsRequest request{.groups = wire::Array(&name, 1)};
+  wire::DescribeGroupsResponse response;
+  absl::Status status = coordinator->connection->Call(kDescribeGroupsVersion, request, response);
+  if (!status.ok()) return status;
+  if (response.groups.size() != 1) return DoesNotFit();
+  const auto& described = response.groups[0];
+  if (described.error_code != ErrorCode::kNone) {
+    return KafkaError(described.error_code, described.error_message.value_or(""));
+  }
+  if (described.group_state == kDeadState) return KafkaError(ErrorCode::kGroupIdNotFound);
+  GroupFacts facts{.group = group,
+                   .state = std::string(described.group_state),
+                   .protocol_type = std::string(described.protocol_type),
+                   .protocol = std::string(described.protocol_data),
+                   .coordinator = {.id = coordinator->broker,
+                                   .host = coordinator->address.host,
+                                   .port = coordinator->address.port}};
+  bool is_consumer = described.protocol_type == kConsumerProtocol;
+  for (const auto& member : described.members) {
+    facts.members.push_back(MemberOf(member, is_consumer));
+  }
+  std::sort(facts.members.begin(), facts.members.end(),
+            [](const GroupMember& a, const GroupMember& b) { return a.member_id < b.member_id; });
+  return facts;
+}
+
+absl::StatusOr<OffsetMap> GroupClient::Committed(const std::string& group) {
+  auto coordinator = cluster_->ToCoordinator(group);
+  if (!coordinator.ok()) return coordinator.status();
+  wire::OffsetFetchRequest::Group asked{.group_id = group};
+  wire::OffsetFetchRequest request{.groups = wire::Array(&asked, 1)};
+  wire::OffsetFetchResponse response;
+  absl::Status status = coordinator->connection->Call(kOffsetFetchVersion, request, response);
+  if (!status.ok()) return status;
+  if (response.groups.size() != 1) return DoesNotFit();
+  const auto& answered = response.groups[0];
+  OffsetMap offsets;
+  if (answered.error_code == ErrorCode::kGroupIdNotFound) return offsets;
+  if (answered.error_code != ErrorCode::kNone) return KafkaError(answered.error_code);
+  for (const auto& topic : answered.topics) {
+    for (const auto& partition : topic.partitions) {
+      if (partition.error_code != ErrorCode::kNone || !partition.committed_offset.has_value()) {
+        continue;
+      }
+      offsets[{std::string(topic.name), partition.partition_index}] = *partition.committed_offset;
+    }
+  }
+  return offsets;
+}
+
+absl::Status GroupClient::Delete(const std::string& group) {
+  auto coordinator = cluster_->ToCoordinator(group);
+  if (!coordinator.ok()) return coordinator.status();
+  std::string_view name = group;
+  wire::DeleteGroupsRequest request{.groups_names = wire::Array(&name, 1)};
+  wire::DeleteGroupsResponse response;
+  absl::Status status = coordinator->connection->Call(kDeleteGroupsVersion, request, response);
+  if (!status.ok()) return status;
+  if (response.results.size() != 1) return DoesNotFit();
+  ErrorCode error = response.results[0].error_code;
+  return error == ErrorCode::kNone ? absl::OkStatus() : KafkaError(error);
+}
+
+}  // namespace millrace::tools
