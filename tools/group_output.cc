@@ -15,6 +15,7 @@ void Print(std::string_view line) {
 void Print(const json::value& value) { Print(std::string_view(json::serialize(value))); }
 
 void Remark(std::string_view line) {
+  std::fflush(stdout);  // so that where both go to one place they stand in order
   std::string text = fmt::format("millrace: {}\n", line);
   std::fwrite(text.data(), 1, text.size(), stderr);
 }

@@ -1,4 +1,4 @@
-"""`millrace group` on groups of librdkafka's consumers, beside Kafka's own kafka-consumer-groups."""
+"""`millrace group` on groups of librdkafka's consumers, beside Kafka's kafka-consumer-groups."""
 
 import base64
 import datetime
