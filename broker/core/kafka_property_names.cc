@@ -74,8 +74,6 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "group.coordinator.cached.buffer.max.bytes",
     "group.coordinator.rebalance.protocols",
     "group.coordinator.threads",
-    "group.initial.rebalance.delay.ms",
-    "group.max.size",
     "group.share.assignment.interval.ms",
     "group.share.assignors",
     "group.share.delivery.count.limit",

@@ -306,7 +306,8 @@ void Simulation::CommitOffset(SimulatedClient& client) {
             std::move(sent));
   };
   auto hear = [](const Answer*) {};
-  if (!has_faults_ || !Chance(10)) return Send(client, hear, deliver);
+  bool is_in_flight = arrivals_[&client] > now_ms_;
+  if (!has_faults_ || is_in_flight || !Chance(10)) return Send(client, hear, deliver);
   // Left in a connection that was given up, it arrives after what the client says later. Until its
   // next generation the client commits no more, for the last to arrive would count.
   client.stray_generation = client.generation;
