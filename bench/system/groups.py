@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""What a rebalance of a large group costs the broker, beside Apache Kafka's.
+
+    bench/system/groups.py [--members 100] [--partitions 1000] [--rounds 20] [--kafka]
+
+All members are connections of this program, which does nothing between an answer and its next
+request. In each round the last member leaves and comes back. Measured is from its JoinGroup, which
+all others repeat, as they would after their next heartbeat, to the last answer to a SyncGroup: the
+time, the broker's CPU, and the bytes on the wire. The first rounds warm up and do not count.
+--kafka takes the jars that tests/interop/setup.py has fetched. Appends to build/bench/groups.jsonl.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import report
+from wire_calls import Caller, text
+from workbench import ROOT, Workbench, parser_of
+
+GROUP = "bench"
+TOPIC = "work"
+PROTOCOL = "range"
+JOIN, LEAVE, SYNC, FIND_COORDINATOR = (11, 4), (13, 2), (14, 2), (10, 0)
+SESSION_MS, REBALANCE_MS = 300_000, 60_000
+MEMBER_ID_REQUIRED = 79
+START_DEADLINE_S = 120
+
+
+def in_bytes(value: bytes) -> bytes:
+    return struct.pack(">i", len(value)) + value
+
+
+def subscription() -> bytes:
+    return struct.pack(">hi", 0, 1) + text(TOPIC) + struct.pack(">i", -1)
+
+
+def assignment(partitions: range) -> bytes:
+    return (struct.pack(">hi", 0, 1) + text(TOPIC) + struct.pack(">i", len(partitions))
+            + b"".join(struct.pack(">i", index) for index in partitions) + struct.pack(">i", -1))
+
+
+def text_at(answer: bytes, at: int) -> tuple[str, int]:
+    (size,) = struct.unpack_from(">h", answer, at)
+    return answer[at + 2:at + 2 + size].decode(), at + 2 + size
+
+
+def require(error: int, what: str) -> None:
+    if error != 0:
+        raise RuntimeError(f"{what}: error {error}")
+
+
+class Member(Caller):
+    def __init__(self, port: int):
+        super().__init__(port)
+        self.member_id = ""
+        self.generation = -1
+        self.leads = False
+
+    def ask_to_join(self) -> None:
+        self.send(*JOIN, text(GROUP) + struct.pack(">ii", SESSION_MS, REBALANCE_MS)
+                  + text(self.member_id) + text("consumer") + struct.pack(">i", 1) + text(PROTOCOL)
+                  + in_bytes(subscription()))
+
+    def hear_of_join(self) -> int:
+        answer = self.receive()
+        error, self.generation = struct.unpack_from(">hi", answer, 4)
+        _, at = text_at(answer, 10)
+        leader, at = text_at(answer, at)
+        self.member_id, _ = text_at(answer, at)
+        self.leads = leader == self.member_id
+        return error
+
+    def take_an_id(self) -> None:
+        self.member_id = ""
+        self.ask_to_join()
+        if (error := self.hear_of_join()) != MEMBER_ID_REQUIRED:
+            raise RuntimeError(f"a first JoinGroup got error {error}")
+
+    def ask_for_assignment(self, shares: bytes) -> None:
+        self.send(*SYNC, text(GROUP) + struct.pack(">i", self.generation) + text(self.member_id)
+                  + (shares if self.leads else struct.pack(">i", 0)))
+
+    def hear_of_assignment(self) -> None:
+        answer = self.receive()
+        (error,) = struct.unpack_from(">h", answer, 4)
+        require(error, "SyncGroup")
+        if len(answer) <= 10:
+            raise RuntimeError("a member got no partitions")
+
+    def leave(self) -> None:
+        self.send(*LEAVE, text(GROUP) + text(self.member_id))
+        (error,) = struct.unpack_from(">h", self.receive(), 4)
+        require(error, "LeaveGroup")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all threads, to the nanosecond."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+def wait_for_coordinator(port: int) -> None:
+    deadline = time.monotonic() + START_DEADLINE_S
+    while True:
+        with contextlib.suppress(OSError), Caller(port) as caller:
+            caller.send(*FIND_COORDINATOR, text(GROUP))
+            if struct.unpack_from(">h", caller.receive(), 0)[0] == 0:
+                return
+        if time.monotonic() > deadline:
+            raise RuntimeError("there is no coordinator")
+        time.sleep(0.1)
+
+
+class Rebalances:
+    def __init__(self, options: argparse.Namespace, port: int, pid: int):
+        self._options = options
+        self._pid = pid
+        wait_for_coordinator(port)
+        with Caller(port) as caller:
+            caller.create_topics([TOPIC], options.partitions)
+        self._members = [Member(port) for _ in range(options.members)]
+        for member in self._members:
+            member.take_an_id()
+
+    def _shares(self) -> bytes:
+        count = len(self._members)
+        share = self._options.partitions // count
+        return struct.pack(">i", count) + b"".join(
+            text(member.member_id) + in_bytes(assignment(range(i * share, (i + 1) * share)))
+            for i, member in enumerate(self._members))
+
+    def _rebalance(self, members: list[Member]) -> None:
+        for member in reversed(members):
+            member.ask_to_join()
+        for member in members:
+            require(member.hear_of_join(), "JoinGroup")
+        shares = self._shares()
+        for member in members:
+            member.ask_for_assignment(shares)
+        for member in members:
+            member.hear_of_assignment()
+
+    def _bytes(self) -> int:
+        return sum(member.bytes_moved for member in self._members)
+
+    def run(self) -> list[dict[str, float]]:
+        self._rebalance(self._members)
+        results = []
+        for _ in range(self._options.warmup + self._options.rounds):
+            last = self._members[-1]
+            last.leave()
+            self._rebalance(self._members[:-1])
+            last.take_an_id()
+            cpu, moved, began = cpu_seconds(self._pid), self._bytes(), time.monotonic()
+            own = time.process_time()
+            self._rebalance(self._members)
+            results.append({"wall_ms": (time.monotonic() - began) * 1e3,
+                            "client_ms": (time.process_time() - own) * 1e3,
+                            "cpu_ms": (cpu_seconds(self._pid) - cpu) * 1e3,
+                            "kib": (self._bytes() - moved) / 1024})
+        return results[self._options.warmup:]
+
+
+def of_kafka(options: argparse.Namespace) -> list[dict[str, float]]:
+    sys.path.insert(0, str(ROOT / "tests" / "interop"))
+    import support  # pylint: disable=import-error,import-outside-toplevel
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
+        kafka = support.KafkaBroker(folder, {})
+        with open(pathlib.Path(folder) / "kafka.out", "wb") as output, subprocess.Popen(
+                kafka.command(), stdout=output, stderr=subprocess.STDOUT) as process:
+            try:
+                return Rebalances(options, kafka.port, process.pid).run()
+            finally:
+                process.kill()
+
+
+def row(name: str, results: list[dict[str, float]]) -> tuple[str, ...]:
+    def cell(member: str) -> str:
+        values = [result[member] for result in results]
+        return f"{statistics.median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
+
+    return (name, cell("wall_ms"), cell("client_ms"), cell("cpu_ms"), cell("kib"))
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--members", type=int, default=100)
+    parser.add_argument("--partitions", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--warmup", type=int, default=20)
+    parser.add_argument("--kafka", action="store_true", help="Apache Kafka, too")
+    options = parser.parse_args()
+    bench = Workbench(options)
+    with bench.binaries.broker(name="groups") as server:
+        results = {"Millrace": Rebalances(options, server.port, server.pid).run()}
+    if options.kafka:
+        results["Apache Kafka"] = of_kafka(options)
+    bench.keep("groups", {"members": options.members, "partitions": options.partitions,
+                          "results": results})
+    print(f"{options.members} members, {options.partitions} partitions, {options.rounds} rounds\n")
+    print(report.markdown_table(
+        ("", "last join to stable, ms", "of it the client's CPU, ms", "broker CPU, ms", "KiB"),
+        [row(name, measured) for name, measured in results.items()]))
+
+
+if __name__ == "__main__":
+    main()
