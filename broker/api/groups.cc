@@ -120,6 +120,8 @@ awaitable<void> AskAndAnswer(Context& context, Input input, AnswerSlot slot) {
     Answer(context, slot, MakeResponse(context.arena(), answer));
     co_return;
   }
+  // The question has been read: while it waits for others it needs no memory.
+  context.arena().Reset();
   ParkedRequest parked = Park(context, std::move(slot), kWaitingBytes);
   context.here.parked.Spawn(AnswerWhenThere<Input>(std::move(parked), groups, std::move(ticket)));
 }

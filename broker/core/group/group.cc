@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "proto/invariant.h"
 
 namespace millrace::core::group {
@@ -42,23 +44,31 @@ std::optional<std::string> Membership::FindStatic(std::string_view instance_id) 
   return std::nullopt;
 }
 
-bool Membership::AllKnow(std::string_view protocol_name) const {
-  return std::all_of(members.begin(), members.end(), [&](const auto& entry) {
-    return entry.second.FindProtocol(protocol_name) != nullptr;
-  });
+// A client may name very many: no list is gone through more than once.
+absl::flat_hash_set<std::string_view> Membership::CommonProtocols() const {
+  absl::flat_hash_map<std::string_view, size_t> known;  // by so many of the members, in their order
+  size_t seen = 0;
+  for (const auto& [id, member] : members) {
+    for (const Protocol& liked : member.protocols) {
+      auto [by, is_new] = known.try_emplace(liked.name, 0);
+      if (by->second == seen) ++by->second;
+    }
+    ++seen;
+  }
+  absl::flat_hash_set<std::string_view> common;
+  for (const auto& [name, by] : known) {
+    if (by == seen) common.insert(name);
+  }
+  return common;
 }
 
 std::string Membership::SelectProtocol() const {
+  const absl::flat_hash_set<std::string_view> common = CommonProtocols();
   std::map<std::string_view, int> votes;
-  std::map<std::string_view, bool> known;
   for (const auto& [id, member] : members) {
-    for (const Protocol& liked : member.protocols) {
-      auto [all_know, is_new] = known.try_emplace(liked.name);
-      if (is_new) all_know->second = AllKnow(liked.name);
-      if (!all_know->second) continue;
-      ++votes[liked.name];
-      break;
-    }
+    auto liked = std::ranges::find_if(
+        member.protocols, [&](const Protocol& one) { return common.contains(one.name); });
+    if (liked != member.protocols.end()) ++votes[liked->name];
   }
   INVARIANT(!votes.empty());
   auto winner = std::max_element(votes.begin(), votes.end(),

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "proto/types.h"
 
 namespace millrace::core::group {
@@ -60,9 +62,10 @@ struct Membership {
   const Member* FindMember(std::string_view member_id) const;
   // The id of the member that has the instance id; none if no member has.
   std::optional<std::string> FindStatic(std::string_view instance_id) const;
-  bool AllKnow(std::string_view protocol_name) const;
+  // The names of the protocols that all members know.
+  absl::flat_hash_set<std::string_view> CommonProtocols() const;
   // Each member votes for the protocol it likes best among those that all know. Precondition:
-  // there is one.
+  // there is one. Of several with as many votes the first by name.
   std::string SelectProtocol() const;
   // The longest that a member gives the others to join again; 0 without members.
   int64_t RebalanceTimeoutMs() const;

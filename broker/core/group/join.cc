@@ -30,9 +30,10 @@ std::vector<Protocol> Copy(std::span<const Join::Protocol> protocols) {
 // held against what it said before, too.
 bool Supports(const Membership& membership, const Join& join) {
   if (membership.members.empty()) return !join.protocol_type.empty() && !join.protocols.empty();
-  return membership.protocol_type == join.protocol_type &&
-         std::any_of(join.protocols.begin(), join.protocols.end(),
-                     [&](const Join::Protocol& one) { return membership.AllKnow(one.name); });
+  if (membership.protocol_type != join.protocol_type) return false;
+  const absl::flat_hash_set<std::string_view> common = membership.CommonProtocols();
+  return std::ranges::any_of(join.protocols,
+                             [&](const Join::Protocol& one) { return common.contains(one.name); });
 }
 
 void Update(Member& member, const Join& join) {

@@ -8,6 +8,13 @@
 
 namespace millrace::core::group {
 
+namespace {
+
+// How often at most it is looked whether somebody has come to lead, whatever members ask for.
+constexpr int64_t kLookAgainMs = 1000;
+
+}  // namespace
+
 // Begins a rebalance, if none is being prepared. GoOn comes after it, when the input has said all.
 Live& Machine::Prepare(const Step& step) {
   Live& live = live_[std::string(step.group_id)];
@@ -81,7 +88,7 @@ void Machine::Complete(const Step& step, Live& live) {
   if (live.preparing->members.empty()) return BecomeEmpty(step, live);
   if (live.joins.empty()) {
     // Static members are left, and nobody has come to lead. Their sessions, or they, end this.
-    return SetJoinTimer(step, live, live.preparing->RebalanceTimeoutMs());
+    return SetJoinTimer(step, live, std::max(live.preparing->RebalanceTimeoutMs(), kLookAgainMs));
   }
   BeginGeneration(step, live);
 }
@@ -129,7 +136,10 @@ void Machine::BeginGeneration(const Step& step, Live& live) {
   const Membership& present = MembershipOf(step.group_id);
   for (const auto& [member_id, waiting] : std::exchange(live.joins, {})) {
     step.output.replies.push_back({waiting.request, Joined(present, member_id)});
-    TouchSession(step.output, step.group_id, member_id, *present.FindMember(member_id));
+  }
+  // Those that are away, too: static members, whose place the generation keeps.
+  for (const auto& [member_id, member] : present.members) {
+    TouchSession(step.output, step.group_id, member_id, member);
   }
 }
 

@@ -117,6 +117,17 @@ TEST_CASE("rebalance: the protocol that most like best is chosen, of those that 
   CHECK(harness.Joined(third).protocol == "c");
 }
 
+TEST_CASE("rebalance: of protocols with as many votes the first by name is chosen") {
+  Harness harness;
+  JoinOptions one{.protocols = {{"b", "m"}, {"b", "m"}, {"a", "m"}}, .needs_member_id = false};
+  JoinOptions other{.protocols = {{"a", "m"}, {"b", "m"}}, .needs_member_id = false};
+  JoinAnswer first = harness.Stable("g", "a", one);
+  CHECK(first.protocol == "b");
+  RequestId second = harness.SendJoin("g", "", other);
+  CHECK(harness.Join("g", first.member_id, one).protocol == "a");
+  CHECK(harness.Joined(second).protocol == "a");
+}
+
 TEST_CASE("rebalance: a full group keeps who is in, and who comes back last finds no room") {
   Harness harness;
   auto members = harness.StableGroup("g", 2);
