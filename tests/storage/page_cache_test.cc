@@ -33,13 +33,24 @@ class ReleasedFile {
       ::open((directory_.path() + "/file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 };
 
+// A read that does not wait starts one all the same, and is answered when the disk was faster than
+// the way to the next line. So the pages are given back and the read is tried again.
+template <typename Attempt>
+bool EverTrue(const ReleasedFile& file, Attempt attempt) {
+  for (int round = 0; round < 200; ++round) {
+    REQUIRE(::posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED) == 0);
+    if (attempt()) return true;
+  }
+  return false;
+}
+
 TEST_CASE("page cache: what was loaded is resident and readable, what was not is not") {
   ReleasedFile file;
   if (IsInPageCache(file.descriptor, 0, kBytes)) {
     WARN("this file system keeps every page in memory");
     return;
   }
-  CHECK_FALSE(IsReadable(file.descriptor, 0, 1));
+  CHECK(EverTrue(file, [&] { return !IsReadable(file.descriptor, 0, 1); }));
   CHECK(::posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_DONTNEED) == 0);
   CHECK(LoadIntoPageCache(file.descriptor, 1 << 20, 1 << 20) == 0);
   CHECK(IsInPageCache(file.descriptor, 1 << 20, 1 << 20));
@@ -51,11 +62,13 @@ TEST_CASE("page cache: what was loaded is resident and readable, what was not is
 TEST_CASE("page cache: a range whose ends are there, and nothing between, is not readable") {
   ReleasedFile file;
   if (IsInPageCache(file.descriptor, 0, kBytes)) return;
-  CHECK(LoadIntoPageCache(file.descriptor, 0, 1) == 0);
-  CHECK(LoadIntoPageCache(file.descriptor, kBytes - 1, 1) == 0);
-  CHECK(IsReadable(file.descriptor, 0, 1));
-  CHECK(IsReadable(file.descriptor, kBytes - 1, 1));
-  CHECK_FALSE(IsReadable(file.descriptor, 0, kBytes));
+  CHECK(EverTrue(file, [&] {
+    CHECK(LoadIntoPageCache(file.descriptor, 0, 1) == 0);
+    CHECK(LoadIntoPageCache(file.descriptor, kBytes - 1, 1) == 0);
+    CHECK(IsReadable(file.descriptor, 0, 1));
+    CHECK(IsReadable(file.descriptor, kBytes - 1, 1));
+    return !IsReadable(file.descriptor, 0, kBytes);
+  }));
 }
 
 TEST_CASE("page cache: nothing is resident everywhere, and a load ends where the file does") {

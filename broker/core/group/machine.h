@@ -12,7 +12,8 @@
 // in this order before the next input's. If that fails the machine is dropped and replayed. What a
 // rebalance has come to before its generation is given out is not durable (live.h).
 // A join or a sync may be answered by a later input; every request is answered once. Answers rest
-// on everything that was applied before them, so each is held until all of it is committed.
+// on everything that was applied before them, so each is held until all of it is committed, but
+// for those that say otherwise.
 #pragma once
 
 #include <cstddef>
@@ -78,6 +79,8 @@ struct TimerChange {
 struct Reply {
   RequestId request;
   Answer answer;
+  // What it says holds even if the records that were handed out are lost: it need not wait.
+  bool is_free = false;
 };
 
 // In the order of duties.

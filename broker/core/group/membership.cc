@@ -97,7 +97,11 @@ void Machine::NoteSynced(const Step& step, Live& live, std::string_view member_i
 Output Machine::On(RequestId request, const Heartbeat& heartbeat, TimestampMs) {
   Output output;
   HeartbeatAnswer answer = Decide(output, heartbeat);
-  output.replies.push_back({request, answer});
+  // The member names a generation that it was told of, so that is committed. A slow disk is no
+  // reason to leave it without a sign of life.
+  bool is_free =
+      answer.error == ErrorCode::kNone || answer.error == ErrorCode::kRebalanceInProgress;
+  output.replies.push_back({request, answer, is_free});
   return output;
 }
 

@@ -120,12 +120,14 @@ void Coordinator::Register(const Ticket& call) {
 
 awaitable<void> Coordinator::Perform(Output output) {
   INVARIANT(busy_);
+  const MonotonicMs begin = SteadyNow();
   ErrorCode error = output.records.empty() ? ErrorCode::kNone : co_await Append(output.records);
   if (error != ErrorCode::kNone) {
     OnAppendFailed(error);
   } else {
     for (core::group::TimerChange& change : output.timers) ChangeTimer(std::move(change));
     for (core::group::Reply& reply : output.replies) HandOut(std::move(reply));
+    NoteHeldSince(begin);
   }
   Leave();
 }
@@ -177,7 +179,7 @@ void Coordinator::OnAppendFailed(ErrorCode error) {
   if (!is_lost) tasks_.Spawn(Load());
 }
 
-// An answer rests on all that the machine has applied, so it waits for the end of the log.
+// Most answers rest on all that the machine has applied, and wait for the end of the log.
 void Coordinator::HandOut(core::group::Reply reply) {
   auto found = calls_.find(reply.request);
   if (found == calls_.end() || found->second->is_settled()) return;  // it has waited long enough
@@ -186,11 +188,12 @@ void Coordinator::HandOut(core::group::Reply reply) {
   Offset end = partition_->log().log_end();
   if (partition_->failure() != ErrorCode::kNone) {
     call.OnFailed(partition_->failure());
-  } else if (partition_->IsCommitted(end)) {
+  } else if (reply.is_free || partition_->IsCommitted(end)) {
     call.Settle(ErrorCode::kNone);
   } else {
     partition_->Park(call, end);
-    MonotonicMs deadline = SteadyNow() + environment_.options.commit_timeout_ms;
+    call.held_since_ = SteadyNow();
+    MonotonicMs deadline = *call.held_since_ + environment_.options.commit_timeout_ms;
     call.deadline_ = asio::steady_timer::time_point(std::chrono::milliseconds(deadline.value()));
     call.wake_.cancel();  // who waits already, waits until then
   }
@@ -205,6 +208,7 @@ awaitable<ErrorCode> Coordinator::Finish(PendingCall& call) {
   }
   calls_.erase(call.request_);
   if (call.is_parked()) partition_->Unpark(call);
+  if (call.held_since_.has_value()) NoteHeldSince(*call.held_since_);
   if (!call.settled_) co_return ErrorCode::kCoordinatorNotAvailable;
   if (call.failure_ == ErrorCode::kNone) INVARIANT(call.answer_.has_value());
   co_return call.failure_;
@@ -226,7 +230,31 @@ void Coordinator::ChangeTimer(core::group::TimerChange change) {
   if (alarm == nullptr) {
     alarm = std::make_unique<Alarm>([this, id = change.id] { tasks_.Spawn(Expire(id)); });
   }
-  environment_.shard.timers().Arm(*alarm, SteadyNow() + std::max<int64_t>(*change.after_ms, 0));
+  Arm(*alarm, std::max<int64_t>(*change.after_ms, 0));
+}
+
+void Coordinator::Arm(Alarm& alarm, int64_t after_ms) {
+  alarm.after_ms = after_ms;
+  environment_.shard.timers().Arm(alarm, SteadyNow() + after_ms);
+}
+
+bool Coordinator::IsStalled() const {
+  const MonotonicMs now = SteadyNow();
+  return std::ranges::any_of(calls_, [&](const auto& entry) {
+    const std::optional<MonotonicMs>& since = entry.second->held_since_;
+    return since.has_value() && now - *since >= environment_.options.stall_ms;
+  });
+}
+
+void Coordinator::NoteHeldSince(MonotonicMs since) {
+  const MonotonicMs now = SteadyNow();
+  if (now - std::max(since, sessions_renewed_) < environment_.options.stall_ms) return;
+  sessions_renewed_ = now;
+  spdlog::warn("{}-{}: group records took {} ms to reach the disk; sessions begin anew",
+               partition_->name().topic, partition_->name().index.value(), now - since);
+  for (auto& [timer, alarm] : timers_) {
+    if (timer.kind == core::group::TimerKind::kSession) Arm(*alarm, alarm->after_ms);
+  }
 }
 
 // The member may have been heard of since the timer ran out.
@@ -235,6 +263,11 @@ awaitable<void> Coordinator::Expire(core::group::TimerId timer) {
   if (error != ErrorCode::kNone) co_return;
   auto found = timers_.find(timer);
   if (found == timers_.end() || found->second->is_armed()) {
+    Leave();
+    co_return;
+  }
+  if (timer.kind == core::group::TimerKind::kSession && IsStalled()) {
+    environment_.shard.timers().Arm(*found->second, SteadyNow() + environment_.options.stall_ms);
     Leave();
     co_return;
   }

@@ -37,6 +37,8 @@ struct CoordinatorOptions {
   core::group::Options machine;
   int64_t commit_timeout_ms = 5'000;
   int64_t cleanup_interval_ms = 600'000;
+  // When the disk keeps an answer back for so long, members are no longer held to their sessions.
+  int64_t stall_ms = 1'000;
 };
 
 class Coordinator : public std::enable_shared_from_this<Coordinator> {
@@ -75,6 +77,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
     // When it is given up: never before the machine has answered.
     asio::steady_timer::time_point deadline_ = asio::steady_timer::time_point::max();
     std::optional<core::group::Answer> answer_;
+    std::optional<MonotonicMs> held_since_;  // the answer is there, and not committed yet
     bool settled_ = false;
     ErrorCode failure_ = ErrorCode::kNone;  // as the client is told
   };
@@ -121,6 +124,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   class Alarm final : public Timer {
    public:
     explicit Alarm(std::function<void()> ring) : ring_(std::move(ring)) {}
+    int64_t after_ms = 0;  // as it was last set
 
    private:
     void OnTimer() override { ring_(); }
@@ -139,6 +143,11 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   void HandOut(core::group::Reply reply);
   void ChangeTimer(core::group::TimerChange change);
   awaitable<void> Expire(core::group::TimerId timer);
+  void Arm(Alarm& alarm, int64_t after_ms);
+  // A member says nothing while it waits for an answer that the disk keeps back: no session runs
+  // out meanwhile, and all begin anew afterwards.
+  bool IsStalled() const;
+  void NoteHeldSince(MonotonicMs since);
   awaitable<void> CleanUp();
   void ArmCleanup();
   // coordinator_load.cc
@@ -156,6 +165,7 @@ class Coordinator : public std::enable_shared_from_this<Coordinator> {
   uint64_t next_request_ = 1;
   absl::flat_hash_map<core::group::RequestId, Ticket> calls_;
   absl::flat_hash_map<core::group::TimerId, std::unique_ptr<Alarm>> timers_;
+  MonotonicMs sessions_renewed_{0};
   Alarm cleanup_;
   TaskGroup tasks_;
 };

@@ -2,6 +2,8 @@
 // could not be written was never decided.
 #include "broker/service/group/coordinator.h"
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +16,7 @@
 #include "proto/record/batch_builder.h"
 #include "tests/broker/partition/partition_pools.h"
 #include "tests/support/fault_file_system.h"
+#include "tests/support/wait_until.h"
 
 namespace millrace::service {
 namespace {
@@ -35,7 +38,9 @@ FaultFileSystem MakeDisk() {
 
 class CoordinatorRig {
  public:
-  explicit CoordinatorRig(FaultFileSystem& disk, storage::LogOptions log_options = {}) {
+  explicit CoordinatorRig(FaultFileSystem& disk, storage::LogOptions log_options = {},
+                          CoordinatorOptions options = {})
+      : options_(options) {
     auto log = storage::Log::Open(disk, kDirectory, log_options, {}, WallNow());
     REQUIRE(log.ok());
     RunAndWait(pools_.shard(), Open(*std::move(log)));
@@ -56,6 +61,26 @@ class CoordinatorRig {
     return answer.error == ErrorCode::kNone ? answer.partitions.at(0) : answer.error;
   }
 
+  // What is asked while the disk does nothing for at least so long, and what needs no disk.
+  template <class Input, class Other>
+  typename Input::Answer CallOnStalledDisk(Input input, Other meanwhile, int64_t stall_ms) {
+    std::promise<void> go;
+    pools_.disk().Submit(
+        pools_.shard(),
+        [going = go.get_future().share()] {
+          going.wait();
+          return absl::OkStatus();
+        },
+        [](const absl::Status&) {});
+    auto answer = std::async(std::launch::async, [&] { return Call(input); });
+    const bool is_early =
+        answer.wait_for(std::chrono::milliseconds(stall_ms)) == std::future_status::ready;
+    CHECK(Call(meanwhile).error == ErrorCode::kNone);
+    go.set_value();
+    CHECK_FALSE(is_early);
+    return answer.get();
+  }
+
   // Until the log has been read; none: there is no offset.
   std::optional<int64_t> FetchOffset() {
     for (;;) {
@@ -73,9 +98,10 @@ class CoordinatorRig {
     partition_ = std::make_shared<partition::Partition>(pools_.environment(), std::move(name),
                                                         std::move(log));
     auto image = std::make_shared<const core::ClusterImage>();
-    coordinator_ = std::make_shared<Coordinator>(
-        Coordinator::Environment{pools_.shard(), pools_.disk(), [image] { return image; }, {}},
-        partition_);
+    coordinator_ =
+        std::make_shared<Coordinator>(Coordinator::Environment{pools_.shard(), pools_.disk(),
+                                                               [image] { return image; }, options_},
+                                      partition_);
     coordinator_->Start();
     co_return;
   }
@@ -85,6 +111,7 @@ class CoordinatorRig {
     static_cast<void>(co_await partition_->Close(true));
   }
 
+  CoordinatorOptions options_;
   test::PartitionPools pools_;
   std::shared_ptr<partition::Partition> partition_;
   std::shared_ptr<Coordinator> coordinator_;
@@ -149,6 +176,46 @@ TEST_CASE("coordinator: more records than one batch takes are appended in severa
   REQUIRE(rig.FetchOffset().has_value());
   Fetch all{.group_id = "g", .all = true, .partitions = {}};
   CHECK(rig.Call(all).found.size() == 1000);
+}
+
+TEST_CASE("coordinator: a member that waits for the disk keeps its place, a silent one loses it") {
+  constexpr int32_t kSessionMs = 200;
+  FaultFileSystem disk = MakeDisk();
+  CoordinatorRig rig(disk, {}, {.machine = {.session_timeout_ms_min = 1}, .stall_ms = 50});
+  core::group::Join::Protocol protocol{.name = "range", .metadata = ""};
+  core::group::JoinAnswer joined = rig.Call(core::group::Join{.group_id = "g",
+                                                              .who = {},
+                                                              .client_id = "c",
+                                                              .client_host = "h",
+                                                              .session_timeout_ms = kSessionMs,
+                                                              .rebalance_timeout_ms = 60'000,
+                                                              .protocol_type = "consumer",
+                                                              .protocols = {&protocol, 1},
+                                                              .needs_member_id = false,
+                                                              .fresh_id = "1"});
+  REQUIRE(joined.error == ErrorCode::kNone);
+  const core::group::Identity who{joined.member_id, std::nullopt};
+  core::group::Sync::Assignment assignment{joined.member_id, "all"};
+  REQUIRE(rig.Call(core::group::Sync{.group_id = "g",
+                                     .who = who,
+                                     .generation = *joined.generation,
+                                     .protocol_type = std::nullopt,
+                                     .protocol = std::nullopt,
+                                     .assignments = {&assignment, 1}})
+              .error == ErrorCode::kNone);
+  Commit::Partition one{{TopicId{}, PartitionIndex(0)}, Offset(1), std::nullopt, ""};
+  Commit commit{.group_id = "g",
+                .who = who,
+                .generation = joined.generation,
+                .retention_ms = std::nullopt,
+                .partitions = {&one, 1}};
+  core::group::Heartbeat heartbeat{"g", who, *joined.generation};
+  CHECK(rig.CallOnStalledDisk(commit, heartbeat, 5 * kSessionMs).error == ErrorCode::kNone);
+  CHECK(rig.Call(heartbeat).error == ErrorCode::kNone);
+  auto is_removed = [&] {
+    return rig.Call(core::group::Describe{.group_id = "g"}).membership.members.empty();
+  };
+  test::WaitUntil(is_removed);
 }
 
 TEST_CASE("coordinator: a log that is no group's log leaves its groups without a coordinator") {
