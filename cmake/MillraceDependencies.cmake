@@ -28,7 +28,7 @@ foreach(line IN LISTS absl_shared_lines)
 endforeach()
 
 # Archives without CMake targets of their own.
-foreach(name IN ITEMS snappy lz4 zstd xxhash)
+foreach(name IN ITEMS snappy lz4 zstd xxhash re2)
   find_library(MILLRACE_${name}_ARCHIVE NAMES lib${name}.a REQUIRED)
   add_library(millrace_${name} INTERFACE)
   target_link_libraries(millrace_${name} INTERFACE "${MILLRACE_${name}_ARCHIVE}")

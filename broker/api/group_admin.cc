@@ -7,12 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "broker/api/drop_repeated.h"
 #include "broker/api/group_text.h"
 #include "broker/api/handlers.h"
-#include "proto/cut_text.h"
 
 namespace millrace::api {
 
@@ -25,10 +22,8 @@ using core::group::Member;
 using core::group::Membership;
 
 constexpr int16_t kGroupIdNotFoundSince = 6;
-// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, by the numbers of Kafka's
-// AclOperation: all there are for a group, as nobody is kept from anything.
-constexpr int32_t kAllOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 constexpr std::string_view kClassicType = "classic";
+constexpr std::string_view kConsumerType = "consumer";
 
 // Lower case without blanks around it, as Kafka compares what a filter says.
 std::string Normalised(std::string_view text) {
@@ -65,14 +60,6 @@ class Filter {
   wire::Array<std::string_view> names_;
   std::map<std::string_view, bool> passes_;  // by value
 };
-
-// A name may be as long as a string on the wire can be: then there is no room for more words.
-std::string NotFoundText(std::string_view group_id) {
-  constexpr size_t kShownBytesMax = 100;
-  std::string_view shown = CutText(group_id, kShownBytesMax);
-  std::string_view rest = shown.size() < group_id.size() ? "..." : "";
-  return fmt::format("Group {}{} not found.", shown, rest);
-}
 
 // Metadata and assignments are of interest only where they are settled.
 void PutMembers(const Context& context, const Membership& membership,
@@ -111,9 +98,9 @@ void PutDescribed(const Context& context, const wire::DescribeGroupsRequest& req
   PutMembers(context, membership, group);
   if (is_unknown && context.version >= kGroupIdNotFoundSince) {
     group.error_code = ErrorCode::kGroupIdNotFound;
-    group.error_message = arena.Copy(NotFoundText(group.group_id));
+    group.error_message = arena.Copy(GroupText(group.group_id, "not found"));
   } else if (request.include_authorized_operations) {
-    group.authorized_operations = kAllOperations;
+    group.authorized_operations = kAllGroupOperations;
   }
 }
 
@@ -144,9 +131,9 @@ awaitable<void> HandleListGroups(Context& context, wire::ListGroupsRequest& requ
   Filter types(request.types_filter);
   size_t kept = 0;
   for (const ListAnswer::Listed& listed : answer.groups) {
-    std::string_view state = core::group::StateName(listed.state);
-    if (!states.Passes(state) || !types.Passes(kClassicType)) continue;
-    groups[kept++] = {listed.group_id, listed.protocol_type, state, kClassicType};
+    std::string_view type = listed.is_consumer_group ? kConsumerType : kClassicType;
+    if (!states.Passes(listed.state) || !types.Passes(type)) continue;
+    groups[kept++] = {listed.group_id, listed.protocol_type, listed.state, type};
   }
   groups.Shrink(kept);
   response.groups = groups;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "proto/cut_text.h"
+
 namespace millrace::api {
 
 std::string ClientHost(std::string_view address) {
@@ -20,6 +22,13 @@ std::string UuidText(RandomBytes random) {
     text += fmt::format("{:02x}", static_cast<unsigned>(random[i]));
   }
   return text;
+}
+
+std::string GroupText(std::string_view group_id, std::string_view what) {
+  constexpr size_t kShownBytesMax = 100;
+  std::string_view shown = CutText(group_id, kShownBytesMax);
+  std::string_view rest = shown.size() < group_id.size() ? "..." : "";
+  return fmt::format("Group {}{} {}.", shown, rest, what);
 }
 
 }  // namespace millrace::api

@@ -4,6 +4,8 @@
 #include "broker/api/context.h"
 #include "proto/wire/alter_configs.h"
 #include "proto/wire/api_versions.h"
+#include "proto/wire/consumer_group_describe.h"
+#include "proto/wire/consumer_group_heartbeat.h"
 #include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
 #include "proto/wire/delete_groups.h"
@@ -74,6 +76,12 @@ awaitable<void> HandleInitProducerId(Context& context, wire::InitProducerIdReque
 awaitable<void> HandleListConfigResources(Context& context,
                                           wire::ListConfigResourcesRequest& request,
                                           AnswerSlot slot);
+awaitable<void> HandleConsumerGroupDescribe(Context& context,
+                                            wire::ConsumerGroupDescribeRequest& request,
+                                            AnswerSlot slot);
+awaitable<void> HandleConsumerGroupHeartbeat(Context& context,
+                                             wire::ConsumerGroupHeartbeatRequest& request,
+                                             AnswerSlot slot);
 awaitable<void> HandleDescribeGroups(Context& context, wire::DescribeGroupsRequest& request,
                                      AnswerSlot slot);
 awaitable<void> HandleHeartbeat(Context& context, wire::HeartbeatRequest& request, AnswerSlot slot);

@@ -19,6 +19,7 @@ using core::group::TopicPartition;
 
 constexpr int16_t kTopicIdsSince = 10;
 constexpr int16_t kGroupIdNotFoundSince = 9;
+constexpr int16_t kMemberEpochsSince = 9;
 constexpr int16_t kBatchedFetchSince = 8;
 constexpr int16_t kTopLevelErrorSince = 2;
 
@@ -76,6 +77,8 @@ using FetchedTopics = wire::Array<wire::OffsetFetchResponse::Topic>;
 // A group, and what is asked of it.
 struct FetchPlan {
   std::string_view group_id;
+  std::optional<std::string_view> member_id;
+  std::optional<MemberEpoch> member_epoch;
   bool all = false;                // whatever it has committed
   std::vector<FetchTopic> topics;  // where not all is asked for
 
@@ -109,13 +112,21 @@ void DropRepeated(std::vector<FetchTopic>& topics) {
 std::vector<FetchPlan> PlanFetch(const wire::OffsetFetchRequest& request, int16_t version) {
   std::vector<FetchPlan> plans;
   if (version < kBatchedFetchSince) {
-    plans.push_back({.group_id = request.group_id, .topics = {}});
+    plans.push_back({.group_id = request.group_id,
+                     .member_id = std::nullopt,
+                     .member_epoch = std::nullopt,
+                     .topics = {}});
     plans[0].Add(request.topics);
   }
   absl::flat_hash_map<std::string_view, size_t> places;
   for (const auto& asked : request.groups) {
     auto [place, is_new] = places.try_emplace(asked.group_id, plans.size());
-    if (is_new) plans.push_back({.group_id = asked.group_id, .topics = {}});
+    if (is_new) {
+      plans.push_back({.group_id = asked.group_id,
+                       .member_id = asked.member_id,
+                       .member_epoch = asked.member_epoch,
+                       .topics = {}});
+    }
     plans[place->second].Add(asked.topics);
   }
   for (FetchPlan& plan : plans) DropRepeated(plan.topics);
@@ -213,7 +224,11 @@ awaitable<wire::OffsetFetchResponse::Group> FetchOne(const Context& context,
   wire::OffsetFetchResponse::Group group{.group_id = plan.group_id, .topics = {}};
   std::vector<TopicPartition> partitions;
   if (!plan.all) partitions = KnownPartitions(context, image, plan.topics);
-  core::group::Fetch fetch{.group_id = plan.group_id, .all = plan.all, .partitions = partitions};
+  core::group::Fetch fetch{.group_id = plan.group_id,
+                           .member_id = plan.member_id,
+                           .member_epoch = plan.member_epoch,
+                           .all = plan.all,
+                           .partitions = partitions};
   FetchAnswer answer = co_await context.services.groups.Call(fetch);
   group.error_code = answer.error;
   if (answer.error != ErrorCode::kNone) {
@@ -239,6 +254,7 @@ awaitable<void> HandleOffsetCommit(Context& context, wire::OffsetCommitRequest& 
                                .generation = request.generation_id_or_member_epoch,
                                .retention_ms = request.retention_time_ms,
                                .knows_group_id_not_found = context.version >= kGroupIdNotFoundSince,
+                               .knows_member_epochs = context.version >= kMemberEpochsSince,
                                .partitions = plan.partitions};
     core::group::CommitAnswer answer = co_await context.services.groups.Call(commit);
     for (size_t i = 0; i < plan.results.size(); ++i) {

@@ -79,6 +79,8 @@ constexpr std::array kApis = std::to_array<Api>({
     Entry<wire::OffsetDeleteRequest, HandleOffsetDelete>(0),
     Entry<wire::DescribeClusterRequest, HandleDescribeCluster>(2),
     Entry<wire::DescribeProducersRequest, HandleDescribeProducers>(0),
+    Entry<wire::ConsumerGroupHeartbeatRequest, HandleConsumerGroupHeartbeat>(1),
+    Entry<wire::ConsumerGroupDescribeRequest, HandleConsumerGroupDescribe>(1),
     Entry<wire::ListConfigResourcesRequest, HandleListConfigResources>(1),
     Entry<wire::DescribeTopicPartitionsRequest, HandleDescribeTopicPartitions>(0),
 });

@@ -27,6 +27,13 @@ CoordinatorOptions MakeOptions(const core::Properties& properties) {
   options.machine.members_max = static_cast<size_t>(properties.Integer("group.max.size"));
   options.machine.initial_rebalance_delay_ms =
       properties.Integer("group.initial.rebalance.delay.ms");
+  core::group::ConsumerOptions& consumer = options.machine.consumer;
+  consumer.session_timeout_ms =
+      static_cast<int32_t>(properties.Integer("group.consumer.session.timeout.ms"));
+  consumer.heartbeat_interval_ms =
+      static_cast<int32_t>(properties.Integer("group.consumer.heartbeat.interval.ms"));
+  consumer.members_max = static_cast<size_t>(properties.Integer("group.consumer.max.size"));
+  consumer.assignment_interval_ms = properties.Integer("group.consumer.assignment.interval.ms");
   options.machine.offset_metadata_max =
       static_cast<size_t>(properties.Integer("offset.metadata.max.bytes"));
   options.machine.offsets_retention_ms =

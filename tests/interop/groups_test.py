@@ -2,6 +2,7 @@
 kill -9 of the broker; several that share a topic, come, go and die. And what kafka-consumer-groups
 says of them."""
 
+import json
 import re
 import signal
 import subprocess
@@ -168,6 +169,10 @@ class SharedGroupTest(ConfluentTest):
     """Several consumers of one process share a topic. Each keeps account of what it owns."""
 
     PARTITIONS = 6
+    # librdkafka gives its session up by itself when it is not answered for so long, as on a disk
+    # that other tests keep busy.
+    SETTINGS = {"session.timeout.ms": 30000, "heartbeat.interval.ms": 500}
+    SHORT_SESSION = {"session.timeout.ms": 6000}
 
     def setUp(self):
         super().setUp()
@@ -179,12 +184,10 @@ class SharedGroupTest(ConfluentTest):
     def join(self, **settings):
         """A new member, with the partitions that it was last told it owns."""
         import confluent_kafka
-        # librdkafka gives its session up by itself when it is not answered for so long, as on a
-        # disk that other tests keep busy.
-        consumer = self.open("shared-group", None, **{
-            "session.timeout.ms": 30000, "heartbeat.interval.ms": 500, **settings})
+        consumer = self.open("shared-group", None, **{**self.SETTINGS, **settings})
         member = {"consumer": consumer, "owned": set()}
-        incremental = settings.get("partition.assignment.strategy") == "cooperative-sticky"
+        incremental = "consumer" in self.SETTINGS.get("group.protocol", "") or \
+            settings.get("partition.assignment.strategy") == "cooperative-sticky"
 
         def assigned(_, partitions):
             numbers = {one.partition for one in partitions}
@@ -279,13 +282,14 @@ class SharedGroupTest(ConfluentTest):
         self.addCleanup(self.close_all)
         self.join()
         self.settle([6])
-        program = ("import confluent_kafka, sys\n"
+        program = ("import confluent_kafka, json, sys\n"
                    "c = confluent_kafka.Consumer({'bootstrap.servers': sys.argv[1],\n"
-                   "    'group.id': 'shared-group', 'session.timeout.ms': 6000,\n"
-                   "    'enable.auto.commit': False, 'log_level': 0})\n"
-                   "c.subscribe(['shared'], on_assign=lambda *_: c.unassign())\n"
+                   "    'group.id': 'shared-group', 'enable.auto.commit': False, 'log_level': 0,\n"
+                   "    **json.loads(sys.argv[2])})\n"
+                   "c.subscribe(['shared'])\n"
                    "while True: c.poll(0.1)\n")
-        other = subprocess.Popen([sys.executable, "-c", program, self.broker.address])
+        other = subprocess.Popen([sys.executable, "-c", program, self.broker.address,
+                                  json.dumps({**self.SETTINGS, **self.SHORT_SESSION})])
         self.addCleanup(other.wait)
         self.addCleanup(other.kill)
 

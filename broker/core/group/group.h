@@ -10,10 +10,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/container/flat_hash_set.h>
 
+#include "broker/core/group/consumer_group.h"
 #include "proto/types.h"
 
 namespace millrace::core::group {
@@ -79,13 +81,6 @@ struct Membership {
 size_t ApproximateBytes(const Membership& membership);
 size_t ApproximateBytes(std::string_view member_id, const Member& member);
 
-struct TopicPartition {
-  TopicId topic;
-  PartitionIndex index;
-
-  friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
-};
-
 struct CommittedOffset {
   Offset offset;
   std::optional<LeaderEpoch> leader_epoch;
@@ -97,7 +92,8 @@ struct CommittedOffset {
 };
 
 struct Group {
-  Membership membership;
+  Membership membership;                  // of a classic group; else that of an empty one
+  std::optional<ConsumerGroup> consumer;  // none: a classic group
   std::map<TopicPartition, CommittedOffset> offsets;
 
   friend bool operator==(const Group&, const Group&) = default;

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/core/group/assignor.h"
 #include "broker/core/group/group.h"
 #include "proto/error_code.h"
 #include "proto/types.h"
@@ -113,6 +114,38 @@ struct Leave {
   std::span<const Identity> members;
 };
 
+// ConsumerGroupHeartbeat: joins, lives in and leaves a consumer group. None where a value has not
+// changed since the last heartbeat.
+struct ConsumerHeartbeatAnswer {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;  // empty but for errors that need one
+  std::string member_id;
+  MemberEpoch epoch{0};
+  int32_t interval_ms = 0;
+  std::optional<PartitionSet> assignment;  // none: as it was told before
+};
+
+struct ConsumerHeartbeat {
+  using Answer = ConsumerHeartbeatAnswer;
+
+  std::string_view group_id;
+  std::string_view member_id;
+  MemberEpoch epoch{0};  // or kJoining, kLeaving, kAway
+  std::optional<std::string_view> instance_id;
+  std::optional<std::string_view> rack_id;
+  std::optional<int32_t> rebalance_timeout_ms;
+  std::optional<std::span<const std::string_view>> topics;
+  std::optional<std::string_view> regex;  // empty: no longer any
+  std::optional<std::string_view> assignor;
+  std::optional<PartitionSet> owned;
+  std::string_view client_id;
+  std::string_view client_host;
+  // Whether a member that joins may be without an id (version 0 alone).
+  bool may_lack_member_id = false;
+  // The id that it gets then: no two joins have the same.
+  std::string_view fresh_id;
+};
+
 struct CommitAnswer {
   ErrorCode error = ErrorCode::kNone;  // of all partitions
   std::vector<ErrorCode> partitions;   // in the order of the request; empty where `error` is set
@@ -133,6 +166,8 @@ struct Commit {
   std::optional<int64_t> retention_ms;     // none: the broker's
   // Whether the client knows GROUP_ID_NOT_FOUND here (OffsetCommit 9 and later).
   bool knows_group_id_not_found = true;
+  // Whether the client knows members' epochs, in the place of generations (9 and later, too).
+  bool knows_member_epochs = true;
   std::span<const Partition> partitions;
 };
 
@@ -149,6 +184,9 @@ struct Fetch {
   using Answer = FetchAnswer;
 
   std::string_view group_id;
+  // Of a member of a consumer group; none: from outside.
+  std::optional<std::string_view> member_id;
+  std::optional<MemberEpoch> member_epoch;
   bool all = false;
   std::span<const TopicPartition> partitions;  // where not all are asked for
 };
@@ -180,11 +218,24 @@ struct Describe {
   std::string_view group_id;
 };
 
+struct ConsumerDescribeAnswer {
+  ErrorCode error = ErrorCode::kNone;
+  ConsumerGroup group;
+  Assignor assignor = Assignor::kUniform;
+};
+
+struct ConsumerDescribe {
+  using Answer = ConsumerDescribeAnswer;
+
+  std::string_view group_id;
+};
+
 struct ListAnswer {
   struct Listed {
     std::string group_id;
     std::string protocol_type;
-    GroupState state;
+    std::string_view state;  // Kafka's name of it
+    bool is_consumer_group = false;
   };
   ErrorCode error = ErrorCode::kNone;
   std::vector<Listed> groups;
@@ -204,8 +255,8 @@ struct Delete {
   std::string_view group_id;
 };
 
-using Answer =
-    std::variant<JoinAnswer, SyncAnswer, HeartbeatAnswer, LeaveAnswer, CommitAnswer, FetchAnswer,
-                 DeleteOffsetsAnswer, DescribeAnswer, ListAnswer, DeleteAnswer>;
+using Answer = std::variant<JoinAnswer, SyncAnswer, HeartbeatAnswer, LeaveAnswer,
+                            ConsumerHeartbeatAnswer, CommitAnswer, FetchAnswer, DeleteOffsetsAnswer,
+                            DescribeAnswer, ConsumerDescribeAnswer, ListAnswer, DeleteAnswer>;
 
 }  // namespace millrace::core::group

@@ -90,6 +90,10 @@ std::optional<JoinAnswer> Machine::Decide(const Step& step, RequestId request, c
   if (!member_id.empty() && !Exists(join.group_id) && !IsPending(join.group_id, member_id)) {
     return RefusedJoin(ErrorCode::kUnknownMemberId, member_id);
   }
+  const ConsumerGroup* consumer = FindConsumerGroup(join.group_id);
+  if (consumer != nullptr && !consumer->members.empty()) {
+    return RefusedJoin(ErrorCode::kInconsistentGroupProtocol, member_id);
+  }
   if (!Accepts(join)) return TurnAway(step, join);
   if (!Supports(MembershipOf(join.group_id), join)) {
     return RefusedJoin(ErrorCode::kInconsistentGroupProtocol, member_id);

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "broker/core/group/subscription.h"
 #include "proto/invariant.h"
 
 namespace millrace::core::group {
@@ -17,8 +18,27 @@ struct Overloaded : Cases... {
 
 void Machine::Apply(const Record& record) {
   std::visit(Overloaded{
-                 [this](const PutGroup& put) { groups_[put.group_id].membership = put.membership; },
+                 [this](const PutGroup& put) {
+                   Group& group = groups_[put.group_id];
+                   group.membership = put.membership;
+                   group.consumer.reset();
+                 },
                  [this](const DeleteGroup& gone) { groups_.erase(gone.group_id); },
+                 [this](const PutConsumerGroup& put) {
+                   ConsumerGroup& group = ConsumerGroupOf(put.group_id);
+                   group.epoch = put.epoch;
+                   group.target_epoch = put.target_epoch;
+                   group.topics_hash = put.topics_hash;
+                   group.state_since = put.state_since;
+                 },
+                 [this](const PutConsumerMember& put) {
+                   ConsumerGroupOf(put.group_id).Put(put.member_id, put.member);
+                 },
+                 [this](const DeleteConsumerMember& gone) {
+                   auto found = groups_.find(gone.group_id);
+                   if (found == groups_.end() || !found->second.consumer.has_value()) return;
+                   found->second.consumer->Remove(gone.member_id);
+                 },
                  [this](const PutOffset& put) {
                    groups_[put.group_id].offsets[put.partition] = put.committed;
                  },
@@ -33,6 +53,11 @@ void Machine::Apply(const Record& record) {
 Output Machine::OnLoaded() {
   Output output;
   for (const auto& [group_id, group] : groups_) {
+    if (group.consumer.has_value()) {
+      for (const auto& [member_id, member] : group.consumer->members) {
+        TouchConsumer(output, group_id, member_id);
+      }
+    }
     const Membership& membership = group.membership;
     for (const auto& [member_id, member] : membership.members) {
       TouchSession(output, group_id, member_id, member);
@@ -64,6 +89,20 @@ const Membership& Machine::MembershipOf(std::string_view group_id) const {
   if (live != nullptr && live->preparing.has_value()) return *live->preparing;
   const Group* group = Find(group_id);
   return group == nullptr ? nobody_ : group->membership;
+}
+
+// Nobody else's while a classic rebalance is being prepared.
+const ConsumerGroup* Machine::FindConsumerGroup(std::string_view group_id) const {
+  const Live* live = FindLive(group_id);
+  if (live != nullptr && live->preparing.has_value()) return nullptr;
+  const Group* group = Find(group_id);
+  return group == nullptr || !group->consumer.has_value() ? nullptr : &*group->consumer;
+}
+
+bool Machine::HasMembers(std::string_view group_id) const {
+  const ConsumerGroup* consumer = FindConsumerGroup(group_id);
+  if (consumer != nullptr) return !consumer->members.empty();
+  return MembershipOf(group_id).state != GroupState::kEmpty;
 }
 
 void Machine::Emit(Output& output, Record record) {
@@ -106,9 +145,23 @@ ErrorCode CheckMember(const Membership& membership, const Identity& who) {
 Output Machine::On(RequestId request, const Describe& describe, TimestampMs) {
   Output output;
   DescribeAnswer answer{.membership = MembershipOf(describe.group_id)};
-  if (!Exists(describe.group_id)) {
+  if (!Exists(describe.group_id) || FindConsumerGroup(describe.group_id) != nullptr) {
     answer.error = ErrorCode::kGroupIdNotFound;
     answer.membership.state = GroupState::kDead;
+  }
+  output.replies.push_back({request, std::move(answer)});
+  return output;
+}
+
+Output Machine::On(RequestId request, const ConsumerDescribe& describe, TimestampMs) {
+  Output output;
+  ConsumerDescribeAnswer answer;
+  const ConsumerGroup* group = FindConsumerGroup(describe.group_id);
+  if (group == nullptr) {
+    answer.error = ErrorCode::kGroupIdNotFound;
+  } else {
+    answer.group = *group;
+    answer.assignor = AssignorOf(*group);
   }
   output.replies.push_back({request, std::move(answer)});
   return output;
@@ -118,9 +171,18 @@ Output Machine::On(RequestId request, const List&, TimestampMs) {
   Output output;
   ListAnswer answer;
   auto add = [&answer](const std::string& group_id, const Membership& membership) {
-    answer.groups.push_back({group_id, membership.protocol_type.value_or(""), membership.state});
+    answer.groups.push_back(
+        {group_id, membership.protocol_type.value_or(""), StateName(membership.state)});
   };
-  for (const auto& [group_id, group] : groups_) add(group_id, MembershipOf(group_id));
+  for (const auto& [group_id, group] : groups_) {
+    const ConsumerGroup* consumer = FindConsumerGroup(group_id);
+    if (consumer == nullptr) {
+      add(group_id, MembershipOf(group_id));
+    } else {
+      answer.groups.push_back(
+          {group_id, std::string(kConsumerProtocolType), StateName(consumer->State()), true});
+    }
+  }
   for (const auto& [group_id, live] : live_) {
     bool is_unrecorded = live.preparing.has_value() && Find(group_id) == nullptr;
     if (is_unrecorded) add(group_id, *live.preparing);
@@ -134,7 +196,7 @@ Output Machine::On(RequestId request, const Delete& asked, TimestampMs) {
   DeleteAnswer answer;
   if (!Exists(asked.group_id)) {
     answer.error = ErrorCode::kGroupIdNotFound;
-  } else if (MembershipOf(asked.group_id).state != GroupState::kEmpty) {
+  } else if (HasMembers(asked.group_id)) {
     answer.error = ErrorCode::kNonEmptyGroup;
   } else {
     std::string group_id(asked.group_id);
@@ -153,6 +215,8 @@ Output Machine::OnTimeout(const TimerId& timer, TimestampMs now) {
       if (ForgetPending(output, timer.group_id, timer.member_id)) break;
       if (MembershipOf(timer.group_id).members.contains(timer.member_id)) {
         Remove(step, timer.member_id);
+      } else {
+        RemoveConsumer(step, timer.member_id);
       }
       break;
     case TimerKind::kJoin:
@@ -160,6 +224,12 @@ Output Machine::OnTimeout(const TimerId& timer, TimestampMs now) {
       break;
     case TimerKind::kSync:
       OnSyncTimeout(step);
+      break;
+    case TimerKind::kRevoke:
+      OnRevokeTimeout(step, timer.member_id);
+      break;
+    case TimerKind::kAssign:
+      OnAssignTimeout(step);
       break;
   }
   GoOn(step);

@@ -1,11 +1,13 @@
 // The group coordinator of one partition of __consumer_offsets: which groups there are, who is in
-// them, and how far they have come. Classic protocol.
+// them, and how far they have come. Classic groups and consumer groups (KIP-848).
 //
 //   Machine machine(options);
 //   for (record in the partition's log) machine.Apply(record);       // loading is replay
 //   Output output = machine.OnLoaded();
 //   output = machine.On(RequestId(7), Heartbeat{...}, now);
 //   // 1. append output.records  2. change output.timers  3. when the records are committed, answer
+//
+// Consumer groups need to know the topics: SetImage comes first, and whenever they have changed.
 //
 // Pure; one thread. Time, member ids and request ids come as arguments. Durable state changes only
 // through Apply(record): an input applies what it decides and hands the records out, to be appended
@@ -21,6 +23,7 @@
 #include <limits>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +33,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/functional/function_ref.h>
 
+#include "broker/core/cluster_image.h"
 #include "broker/core/group/group.h"
 #include "broker/core/group/inputs.h"
 #include "broker/core/group/live.h"
@@ -37,7 +41,19 @@
 
 namespace millrace::core::group {
 
+class ReadableTopics;
 class SubscribedTopics;
+
+// Of consumer groups.
+struct ConsumerOptions {
+  int32_t session_timeout_ms = 45'000;
+  int32_t heartbeat_interval_ms = 5'000;
+  // How long a target stays at least before members that come or go make another.
+  int64_t assignment_interval_ms = 1'000;
+  size_t members_max = std::numeric_limits<int32_t>::max();
+  // The first is that of members that ask for none. Precondition: there is one.
+  std::vector<Assignor> assignors = {Assignor::kUniform, Assignor::kRange};
+};
 
 struct Options {
   int32_t session_timeout_ms_min = 6'000;
@@ -52,17 +68,19 @@ struct Options {
   size_t commit_bytes_max = 16 << 20;
   // Member ids that were given out and not used yet; beyond that the oldest is forgotten.
   size_t pending_members_max = 4096;
+  ConsumerOptions consumer = {};
 };
 
 // kSession: the member (or one that has only been given its id) must be heard of. kJoin: a
 // rebalance waits for members no longer. kSync: every member of a generation must have asked for
-// its assignment, the leader must have handed them in.
-enum class TimerKind { kSession, kJoin, kSync };
+// its assignment, the leader must have handed them in. kRevoke: the member of a consumer group must
+// have given up what it was told to. kAssign: a consumer group may have another target.
+enum class TimerKind { kSession, kJoin, kSync, kRevoke, kAssign };
 
 struct TimerId {
   TimerKind kind;
   std::string group_id;
-  std::string member_id;  // empty but for kSession
+  std::string member_id;  // empty but for kSession and kRevoke
 
   friend bool operator==(const TimerId&, const TimerId&) = default;
   template <class H>
@@ -100,6 +118,7 @@ class Machine {
   Machine(Machine&&) = default;
   Machine& operator=(Machine&&) = default;
 
+  void SetImage(ImagePtr image) { image_ = std::move(image); }
   // The only door to durable state.
   void Apply(const Record& record);
   // After replay: the timers of every member start anew.
@@ -109,6 +128,8 @@ class Machine {
   Output On(RequestId request, const Sync& sync, TimestampMs now);
   Output On(RequestId request, const Heartbeat& heartbeat, TimestampMs now);
   Output On(RequestId request, const Leave& leave, TimestampMs now);
+  Output On(RequestId request, const ConsumerHeartbeat& heartbeat, TimestampMs now);
+  Output On(RequestId request, const ConsumerDescribe& describe, TimestampMs now);
   Output On(RequestId request, const Commit& commit, TimestampMs now);
   Output On(RequestId request, const Fetch& fetch, TimestampMs now);
   Output On(RequestId request, const DeleteOffsets& asked, TimestampMs now);
@@ -142,6 +163,9 @@ class Machine {
   const Live* FindLive(std::string_view group_id) const;
   // Whether anybody has joined it or committed to it, durably or not yet.
   bool Exists(std::string_view group_id) const;
+  // Null where it is no consumer group.
+  const ConsumerGroup* FindConsumerGroup(std::string_view group_id) const;
+  bool HasMembers(std::string_view group_id) const;
   // As it stands now: of a group that does not exist, without members.
   const Membership& MembershipOf(std::string_view group_id) const;
   void Emit(Output& output, Record record);
@@ -192,11 +216,51 @@ class Machine {
   LeaveAnswer Decide(const Step& step, const Leave& leave);
   ErrorCode LeaveOne(const Step& step, const Identity& who);
 
+  // consumer_heartbeat.cc
+  using Refusal = std::optional<ConsumerHeartbeatAnswer>;
+  // A member as a heartbeat finds it, and makes it.
+  struct Seat {
+    std::string id;
+    std::optional<ConsumerMember> before;  // none: it is new
+    ConsumerMember member;
+    std::optional<std::string> replaced;  // whose place it takes
+  };
+  ConsumerHeartbeatAnswer Decide(const Step& step, const ConsumerHeartbeat& heartbeat);
+  Refusal Invalid(const ConsumerHeartbeat& heartbeat) const;
+  Refusal Admit(const ConsumerHeartbeat& heartbeat) const;
+  Refusal Seated(const ConsumerHeartbeat& heartbeat, Seat& seat) const;
+  Refusal SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat& seat) const;
+  void Take(const Step& step, const Seat& seat);
+  ConsumerHeartbeatAnswer LeadOn(const Step& step, const ConsumerHeartbeat& heartbeat,
+                                 const Seat& seat);
+  ConsumerHeartbeatAnswer LeaveGroup(const Step& step, const ConsumerHeartbeat& heartbeat);
+
+  // consumer_target.cc
+  // What has become of a group's subscriptions.
+  enum class Change { kNone, kOtherMembers, kOtherTopics };
+  ConsumerGroup& ConsumerGroupOf(const std::string& group_id);
+  void PutEpochs(const Step& step, MemberEpoch epoch, MemberEpoch target_epoch, uint64_t hash);
+  void FollowUp(const Step& step, Change change);
+  void MakeTarget(const Step& step, const ReadableTopics& topics);
+  void RemoveConsumer(const Step& step, const std::string& member_id);
+  void TouchConsumer(Output& output, std::string_view group_id, const std::string& member_id) const;
+  void OnRevokeTimeout(const Step& step, const std::string& member_id);
+  void OnAssignTimeout(const Step& step);
+  Assignor AssignorOf(const ConsumerGroup& group) const;
+
   // offsets.cc
   CommitAnswer Decide(Output& output, const Commit& commit, TimestampMs now);
   ErrorCode RefusalOf(const Commit& commit) const;
+  static ErrorCode RefusalOf(const Commit& commit, const ConsumerGroup& group);
+  ErrorCode RefusalOf(const Fetch& fetch) const;
   DeleteOffsetsAnswer Decide(Output& output, const DeleteOffsets& asked);
-  bool HasExpired(const Membership& membership, const SubscribedTopics& subscribed,
+  struct Expiry {
+    bool may_expire = true;
+    std::optional<TimestampMs> empty_since;  // none: it counts from each commit
+  };
+  Expiry ExpiryOf(std::string_view group_id) const;
+  SubscribedTopics SubscriptionsOf(std::string_view group_id) const;
+  bool HasExpired(const Expiry& expiry, const SubscribedTopics& subscribed,
                   const CommittedOffset& committed, std::string_view topic, TimestampMs now) const;
   void DropOffsets(Output& output, const std::string& group_id, const Group& group);
 
@@ -204,7 +268,14 @@ class Machine {
   Groups groups_;
   std::map<std::string, Live, std::less<>> live_;  // of groups where there is anything to know
   Membership nobody_;                              // for groups that do not exist
-  std::list<PendingMember> pending_;               // the oldest first
+  ImagePtr image_ = std::make_shared<const ClusterImage>();
+  // What is known of consumer groups besides their records.
+  struct ConsumerLive {
+    ImagePtr seen;                // the topics for which the epoch was made
+    bool has_new_target = false;  // too new for another one
+  };
+  std::map<std::string, ConsumerLive, std::less<>> consumer_live_;
+  std::list<PendingMember> pending_;  // the oldest first
   // By member id, of which no two are the same; the keys are those of the list.
   absl::flat_hash_map<std::string_view, std::list<PendingMember>::iterator> pending_by_id_;
 };

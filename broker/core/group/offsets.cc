@@ -49,6 +49,8 @@ ErrorCode Machine::RefusalOf(const Commit& commit) const {
     return commit.knows_group_id_not_found ? ErrorCode::kGroupIdNotFound
                                            : ErrorCode::kIllegalGeneration;
   }
+  const ConsumerGroup* consumer = FindConsumerGroup(commit.group_id);
+  if (consumer != nullptr) return RefusalOf(commit, *consumer);
   const Membership& membership = MembershipOf(commit.group_id);
   if (!has_generation && membership.state == GroupState::kEmpty) return ErrorCode::kNone;
   bool from_member =
@@ -61,6 +63,16 @@ ErrorCode Machine::RefusalOf(const Commit& commit) const {
   // members are first to know what is theirs.
   return membership.state == GroupState::kCompletingRebalance ? ErrorCode::kRebalanceInProgress
                                                               : ErrorCode::kNone;
+}
+
+ErrorCode Machine::RefusalOf(const Commit& commit, const ConsumerGroup& group) {
+  bool has_epoch = commit.generation.has_value() && commit.generation->value() >= 0;
+  if (!has_epoch && group.members.empty()) return ErrorCode::kNone;
+  const ConsumerMember* member = group.FindMember(commit.who.member_id);
+  if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  if (!commit.knows_member_epochs) return ErrorCode::kUnsupportedVersion;
+  bool is_current = has_epoch && commit.generation->value() == member->epoch.value();
+  return is_current ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
 }
 
 CommitAnswer Machine::Decide(Output& output, const Commit& commit, TimestampMs now) {
@@ -92,10 +104,24 @@ CommitAnswer Machine::Decide(Output& output, const Commit& commit, TimestampMs n
   return answer;
 }
 
+ErrorCode Machine::RefusalOf(const Fetch& fetch) const {
+  if (!fetch.member_id.has_value() && !fetch.member_epoch.has_value()) return ErrorCode::kNone;
+  const ConsumerGroup* group = FindConsumerGroup(fetch.group_id);
+  if (group == nullptr) return ErrorCode::kNone;
+  const ConsumerMember* member = group->FindMember(fetch.member_id.value_or(""));
+  if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  return fetch.member_epoch == member->epoch ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
+}
+
 Output Machine::On(RequestId request, const Fetch& fetch, TimestampMs) {
   Output output;
   FetchAnswer answer;
   const Group* group = Find(fetch.group_id);
+  answer.error = RefusalOf(fetch);
+  if (answer.error != ErrorCode::kNone) {
+    output.replies.push_back({request, std::move(answer)});
+    return output;
+  }
   if (group != nullptr && fetch.all) {
     for (const auto& [partition, committed] : group->offsets) {
       answer.found.push_back({partition, committed});
@@ -128,8 +154,8 @@ DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) 
     answer.error = ErrorCode::kNonEmptyGroup;
     return answer;
   }
-  // Deleting offsets leaves the membership as it is.
-  SubscribedTopics subscribed(membership);
+  // Deleting offsets leaves the members as they are.
+  const SubscribedTopics subscribed = SubscriptionsOf(asked.group_id);
   for (const DeleteOffsets::Partition& one : asked.partitions) {
     if (subscribed.MayContain(one.topic_name)) {
       answer.partitions.push_back(ErrorCode::kGroupSubscribedToTopic);
@@ -144,21 +170,34 @@ DeleteOffsetsAnswer Machine::Decide(Output& output, const DeleteOffsets& asked) 
   return answer;
 }
 
-// Counted from when the group became empty; in a group that nobody has ever joined, and for topics
-// that the members of a stable one do not read, from the commit.
-bool Machine::HasExpired(const Membership& membership, const SubscribedTopics& subscribed,
+SubscribedTopics Machine::SubscriptionsOf(std::string_view group_id) const {
+  const ConsumerGroup* group = FindConsumerGroup(group_id);
+  return group != nullptr ? SubscribedTopics(*group) : SubscribedTopics(MembershipOf(group_id));
+}
+
+// Since when a group's offsets may expire: from when it became empty; in a group that nobody has
+// ever joined, and for topics that the members do not read, from each commit.
+Machine::Expiry Machine::ExpiryOf(std::string_view group_id) const {
+  const ConsumerGroup* group = FindConsumerGroup(group_id);
+  if (group != nullptr) {
+    if (!group->members.empty()) return {};
+    return {.may_expire = true, .empty_since = group->state_since};
+  }
+  const Membership& membership = MembershipOf(group_id);
+  if (!membership.protocol_type.has_value()) return {};
+  if (membership.state == GroupState::kEmpty) {
+    return {.may_expire = true, .empty_since = membership.state_since};
+  }
+  return {.may_expire = membership.state == GroupState::kStable &&
+                        membership.protocol_type == kConsumerProtocolType};
+}
+
+bool Machine::HasExpired(const Expiry& expiry, const SubscribedTopics& subscribed,
                          const CommittedOffset& committed, std::string_view topic,
                          TimestampMs now) const {
-  TimestampMs since = committed.committed;
-  if (membership.protocol_type.has_value()) {
-    bool is_empty = membership.state == GroupState::kEmpty;
-    bool may_expire = is_empty || (membership.state == GroupState::kStable &&
-                                   membership.protocol_type == kConsumerProtocolType);
-    if (!may_expire || subscribed.MayContain(topic)) return false;
-    if (is_empty) since = membership.state_since;
-  }
+  if (!expiry.may_expire || subscribed.MayContain(topic)) return false;
   if (committed.expires.has_value()) return now >= *committed.expires;
-  return now - since >= options_.offsets_retention_ms;
+  return now - expiry.empty_since.value_or(committed.committed) >= options_.offsets_retention_ms;
 }
 
 void Machine::DropOffsets(Output& output, const std::string& group_id, const Group& group) {
@@ -173,17 +212,17 @@ Output Machine::OnCleanup(TopicNames names, TimestampMs now) {
   std::vector<Record> due;
   for (const auto& [group_id, group] : groups_) {
     size_t left = group.offsets.size();
-    const Membership& membership = MembershipOf(group_id);
-    SubscribedTopics subscribed(membership);
+    const Expiry expiry = ExpiryOf(group_id);
+    const SubscribedTopics subscribed = SubscriptionsOf(group_id);
     for (const auto& [partition, committed] : group.offsets) {
       std::optional<std::string_view> topic = names(partition.topic);
-      if (topic.has_value() && !HasExpired(membership, subscribed, committed, *topic, now)) {
+      if (topic.has_value() && !HasExpired(expiry, subscribed, committed, *topic, now)) {
         continue;
       }
       due.push_back(DeleteOffset{group_id, partition});
       --left;
     }
-    if (left == 0 && membership.state == GroupState::kEmpty) {
+    if (left == 0 && !HasMembers(group_id)) {
       due.push_back(DeleteGroup{group_id});
     }
   }

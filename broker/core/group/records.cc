@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/core/group/consumer_records.h"
 #include "proto/internal/group.pb.h"
 
 namespace millrace::core::group {
@@ -89,9 +90,26 @@ bool IsSound(const Membership& membership) {
          });
 }
 
-std::optional<Membership> DecodeMembership(std::string_view bytes) {
+std::string EncodeConsumerGroup(const PutConsumerGroup& put) {
   internal::GroupValue value;
-  if (!value.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  value.set_state_since_ms(put.state_since.value());
+  internal::ConsumerGroupValue& consumer = *value.mutable_consumer();
+  consumer.set_epoch(put.epoch.value());
+  consumer.set_target_epoch(put.target_epoch.value());
+  consumer.set_topics_hash(put.topics_hash);
+  return value.SerializeAsString();
+}
+
+PutConsumerGroup DecodeConsumerGroup(const std::string& group_id,
+                                     const internal::GroupValue& value) {
+  return {.group_id = group_id,
+          .epoch = MemberEpoch(value.consumer().epoch()),
+          .target_epoch = MemberEpoch(value.consumer().target_epoch()),
+          .topics_hash = value.consumer().topics_hash(),
+          .state_since = TimestampMs(value.state_since_ms())};
+}
+
+std::optional<Membership> DecodeMembership(const internal::GroupValue& value) {
   std::optional<GroupState> state = DecodeState(value.state());
   if (!state.has_value()) return std::nullopt;
   Membership membership{.generation = GenerationId(value.generation()),
@@ -136,6 +154,13 @@ std::string GroupKeyOf(const std::string& group_id) {
   return key.SerializeAsString();
 }
 
+std::string ConsumerMemberKeyOf(const std::string& group_id, const std::string& member_id) {
+  internal::GroupRecordKey key;
+  key.mutable_consumer_member()->set_group_id(group_id);
+  key.mutable_consumer_member()->set_member_id(member_id);
+  return key.SerializeAsString();
+}
+
 std::string OffsetKeyOf(const std::string& group_id, const TopicPartition& partition) {
   internal::GroupRecordKey key;
   internal::OffsetKey& offset = *key.mutable_offset();
@@ -156,9 +181,20 @@ std::optional<TopicPartition> DecodePartition(const internal::OffsetKey& key) {
 std::optional<Record> DecodeGroupRecord(const internal::GroupKey& key,
                                         std::optional<std::string_view> value) {
   if (!value.has_value()) return DeleteGroup{key.group_id()};
-  std::optional<Membership> membership = DecodeMembership(*value);
+  internal::GroupValue parsed;
+  if (!parsed.ParseFromArray(value->data(), static_cast<int>(value->size()))) return std::nullopt;
+  if (parsed.has_consumer()) return DecodeConsumerGroup(key.group_id(), parsed);
+  std::optional<Membership> membership = DecodeMembership(parsed);
   if (!membership.has_value()) return std::nullopt;
   return PutGroup{key.group_id(), *std::move(membership)};
+}
+
+std::optional<Record> DecodeMemberRecord(const internal::ConsumerMemberKey& key,
+                                         std::optional<std::string_view> value) {
+  if (!value.has_value()) return DeleteConsumerMember{key.group_id(), key.member_id()};
+  std::optional<ConsumerMember> member = DecodeConsumerMember(*value);
+  if (!member.has_value()) return std::nullopt;
+  return PutConsumerMember{key.group_id(), key.member_id(), *std::move(member)};
 }
 
 std::optional<Record> DecodeOffsetRecord(const internal::OffsetKey& key,
@@ -182,6 +218,16 @@ EncodedRecord Encode(const Record& record) {
           [](const DeleteGroup& gone) {
             return EncodedRecord{GroupKeyOf(gone.group_id), std::nullopt};
           },
+          [](const PutConsumerGroup& put) {
+            return EncodedRecord{GroupKeyOf(put.group_id), EncodeConsumerGroup(put)};
+          },
+          [](const PutConsumerMember& put) {
+            return EncodedRecord{ConsumerMemberKeyOf(put.group_id, put.member_id),
+                                 EncodeConsumerMember(put.member)};
+          },
+          [](const DeleteConsumerMember& gone) {
+            return EncodedRecord{ConsumerMemberKeyOf(gone.group_id, gone.member_id), std::nullopt};
+          },
           [](const PutOffset& put) {
             return EncodedRecord{OffsetKeyOf(put.group_id, put.partition),
                                  EncodeOffset(put.committed)};
@@ -204,6 +250,8 @@ absl::StatusOr<std::optional<Record>> Decode(std::string_view key,
     record = DecodeGroupRecord(parsed.group(), value);
   } else if (parsed.has_offset()) {
     record = DecodeOffsetRecord(parsed.offset(), value);
+  } else if (parsed.has_consumer_member()) {
+    record = DecodeMemberRecord(parsed.consumer_member(), value);
   } else {
     return std::nullopt;
   }

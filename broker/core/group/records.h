@@ -4,6 +4,7 @@
 // Pure. Format: docs/formats/groups.md.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,32 @@ struct DeleteGroup {
   friend bool operator==(const DeleteGroup&, const DeleteGroup&) = default;
 };
 
+// The group is a consumer group from here on; its members have records of their own.
+struct PutConsumerGroup {
+  std::string group_id;
+  MemberEpoch epoch;
+  MemberEpoch target_epoch;
+  uint64_t topics_hash = 0;
+  TimestampMs state_since;
+
+  friend bool operator==(const PutConsumerGroup&, const PutConsumerGroup&) = default;
+};
+
+struct PutConsumerMember {
+  std::string group_id;
+  std::string member_id;
+  ConsumerMember member;
+
+  friend bool operator==(const PutConsumerMember&, const PutConsumerMember&) = default;
+};
+
+struct DeleteConsumerMember {
+  std::string group_id;
+  std::string member_id;
+
+  friend bool operator==(const DeleteConsumerMember&, const DeleteConsumerMember&) = default;
+};
+
 struct PutOffset {
   std::string group_id;
   TopicPartition partition;
@@ -43,7 +70,8 @@ struct DeleteOffset {
   friend bool operator==(const DeleteOffset&, const DeleteOffset&) = default;
 };
 
-using Record = std::variant<PutGroup, DeleteGroup, PutOffset, DeleteOffset>;
+using Record = std::variant<PutGroup, DeleteGroup, PutConsumerGroup, PutConsumerMember,
+                            DeleteConsumerMember, PutOffset, DeleteOffset>;
 
 // Key and value of a record in the log; no value deletes the key.
 struct EncodedRecord {

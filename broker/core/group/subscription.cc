@@ -1,6 +1,8 @@
 #include "broker/core/group/subscription.h"
 
+#include <algorithm>
 #include <optional>
+#include <set>
 
 namespace millrace::core::group {
 
@@ -24,6 +26,21 @@ SubscribedTopics::SubscribedTopics(const Membership& membership) {
     if (protocol == nullptr || !Read(protocol->metadata)) may_be_any_ = true;
     if (may_be_any_) return;
   }
+}
+
+SubscribedTopics::SubscribedTopics(const ConsumerGroup& group) {
+  std::set<std::string_view> expressions;
+  for (const auto& [id, member] : group.members) {
+    names_.insert(member.topics.begin(), member.topics.end());
+    if (!member.regex.empty()) expressions.insert(member.regex);
+  }
+  for (std::string_view expression : expressions) patterns_.emplace_back(expression);
+}
+
+bool SubscribedTopics::MayContain(std::string_view topic) const {
+  return may_be_any_ || names_.contains(topic) ||
+         std::ranges::any_of(patterns_,
+                             [&](const TopicPattern& pattern) { return pattern.Matches(topic); });
 }
 
 // version int16, then an array (int32 length) of topics (int16 length, name).

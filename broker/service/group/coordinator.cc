@@ -48,6 +48,12 @@ void LogTimeout(const core::group::TimerId& timer) {
     case core::group::TimerKind::kSync:
       spdlog::info("group '{}': members have not asked for their assignment in time", group_id);
       break;
+    case core::group::TimerKind::kRevoke:
+      spdlog::info("group '{}': member '{}' has not given up partitions in time", group_id,
+                   Printable(timer.member_id));
+      break;
+    case core::group::TimerKind::kAssign:
+      break;
   }
 }
 
@@ -104,6 +110,7 @@ awaitable<ErrorCode> Coordinator::Enter() {
   }
   INVARIANT(machine_ != nullptr);
   busy_ = true;
+  machine_->SetImage(environment_.image());
   co_return ErrorCode::kNone;
 }
 

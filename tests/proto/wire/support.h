@@ -8,6 +8,8 @@
 
 #include "proto/wire/alter_configs.h"
 #include "proto/wire/api_versions.h"
+#include "proto/wire/consumer_group_describe.h"
+#include "proto/wire/consumer_group_heartbeat.h"
 #include "proto/wire/create_partitions.h"
 #include "proto/wire/create_topics.h"
 #include "proto/wire/delete_groups.h"
@@ -65,6 +67,8 @@ void ForEachMessage(Visit visit) {
   VisitBoth<SyncGroupRequest, SyncGroupResponse>(visit);
   VisitBoth<HeartbeatRequest, HeartbeatResponse>(visit);
   VisitBoth<LeaveGroupRequest, LeaveGroupResponse>(visit);
+  VisitBoth<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(visit);
+  VisitBoth<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(visit);
   VisitBoth<OffsetCommitRequest, OffsetCommitResponse>(visit);
   VisitBoth<OffsetFetchRequest, OffsetFetchResponse>(visit);
   VisitBoth<DescribeGroupsRequest, DescribeGroupsResponse>(visit);

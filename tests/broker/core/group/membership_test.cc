@@ -180,7 +180,7 @@ TEST_CASE("groups: described, listed and deleted") {
   REQUIRE(listed.groups.size() == 2);
   CHECK(listed.groups[0].group_id == "g");
   CHECK(listed.groups[0].protocol_type == "consumer");
-  CHECK(listed.groups[0].state == GroupState::kStable);
+  CHECK(listed.groups[0].state == "Stable");
   CHECK(listed.groups[1].protocol_type.empty());
   CHECK(harness.Ask(Delete{"g"}).error == ErrorCode::kNonEmptyGroup);
   harness.Commit("g", 1, member.member_id, member.generation);

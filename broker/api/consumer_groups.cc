@@ -1,0 +1,191 @@
+// ConsumerGroupHeartbeat and ConsumerGroupDescribe: groups whose members the coordinator gives
+// their partitions.
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/api/drop_repeated.h"
+#include "broker/api/group_text.h"
+#include "broker/api/handlers.h"
+#include "proto/cut_text.h"
+
+namespace millrace::api {
+
+namespace {
+
+using core::group::ConsumerDescribeAnswer;
+using core::group::ConsumerGroup;
+using core::group::ConsumerHeartbeat;
+using core::group::ConsumerHeartbeatAnswer;
+using core::group::ConsumerMember;
+using core::group::PartitionSet;
+using Described = wire::ConsumerGroupDescribeResponse;
+
+constexpr int16_t kMemberIdIsMandatorySince = 1;
+constexpr int8_t kConsumerMember = 1;
+
+PartitionSet MakeOwned(const wire::Array<wire::ConsumerGroupTopicPartitions>& topics) {
+  PartitionSet owned;
+  for (const auto& topic : topics) {
+    for (PartitionIndex index : topic.partitions) owned.push_back({topic.topic_id, index});
+  }
+  return core::group::MakeSet(std::move(owned));
+}
+
+ConsumerHeartbeat MakeHeartbeat(const Context& context,
+                                const wire::ConsumerGroupHeartbeatRequest& request) {
+  ConsumerHeartbeat heartbeat{.group_id = request.group_id,
+                              .member_id = request.member_id,
+                              .epoch = request.member_epoch,
+                              .instance_id = request.instance_id,
+                              .rack_id = request.rack_id,
+                              .rebalance_timeout_ms = std::nullopt,
+                              .topics = std::nullopt,
+                              .regex = request.subscribed_topic_regex,
+                              .assignor = request.server_assignor,
+                              .owned = std::nullopt,
+                              .client_id = context.client_id.value_or(""),
+                              .client_host = context.arena().Copy(ClientHost(context.peer.address)),
+                              .may_lack_member_id = context.version < kMemberIdIsMandatorySince,
+                              .fresh_id = context.arena().Copy(UuidText(FreshRandomBytes()))};
+  if (request.rebalance_timeout_ms >= 0) {
+    heartbeat.rebalance_timeout_ms = request.rebalance_timeout_ms;
+  }
+  if (request.subscribed_topic_names.has_value()) {
+    heartbeat.topics = {request.subscribed_topic_names->begin(),
+                        request.subscribed_topic_names->size()};
+  }
+  if (request.topic_partitions.has_value()) {
+    heartbeat.owned = MakeOwned(*request.topic_partitions);
+  }
+  return heartbeat;
+}
+
+// Calls put(topic, indices) for each topic of the set.
+template <class Put>
+void ForEachTopic(wire::Arena& arena, const PartitionSet& set, Put put) {
+  for (size_t first = 0; first < set.size();) {
+    const TopicId topic = set[first].topic;
+    size_t end = first;
+    while (end < set.size() && set[end].topic == topic) ++end;
+    auto indices = arena.NewArray<PartitionIndex>(end - first);
+    for (size_t i = first; i < end; ++i) indices[i - first] = set[i].index;
+    put(topic, indices);
+    first = end;
+  }
+}
+
+size_t TopicCount(const PartitionSet& set) {
+  size_t count = 0;
+  for (size_t i = 0; i < set.size(); ++i) {
+    if (i == 0 || set[i].topic != set[i - 1].topic) ++count;
+  }
+  return count;
+}
+
+wire::ConsumerGroupHeartbeatResponse MakeResponse(wire::Arena& arena,
+                                                  const ConsumerHeartbeatAnswer& answer) {
+  wire::ConsumerGroupHeartbeatResponse response;
+  response.error_code = answer.error;
+  if (!answer.message.empty()) {
+    response.error_message = CutText(answer.message, wire::kStringBytesMax);
+  }
+  if (answer.error != ErrorCode::kNone) return response;
+  response.member_id = answer.member_id;
+  response.member_epoch = answer.epoch;
+  response.heartbeat_interval_ms = answer.interval_ms;
+  if (!answer.assignment.has_value()) return response;
+  auto topics = arena.NewArray<wire::ConsumerGroupTopicPartitions>(TopicCount(*answer.assignment));
+  size_t next = 0;
+  ForEachTopic(arena, *answer.assignment, [&](const TopicId& topic, const auto& indices) {
+    topics[next++] = {topic, indices};
+  });
+  response.assignment.emplace();
+  response.assignment->topic_partitions = topics;
+  return response;
+}
+
+// Partitions of topics that were deleted meanwhile are nobody's.
+Described::Assignment MakeAssignment(const Context& context, const core::ClusterImage& image,
+                                     const PartitionSet& set) {
+  wire::Arena& arena = context.arena();
+  auto topics = arena.NewArray<Described::TopicPartitions>(TopicCount(set));
+  size_t kept = 0;
+  ForEachTopic(arena, set, [&](const TopicId& id, const auto& indices) {
+    const core::TopicImage* topic = image.FindTopic(id);
+    if (topic != nullptr) topics[kept++] = {id, topic->name, indices};
+  });
+  topics.Shrink(kept);
+  return {topics};
+}
+
+void PutMember(const Context& context, const core::ClusterImage& image,
+               const ConsumerMember& member, Described::Member& entry) {
+  wire::Arena& arena = context.arena();
+  if (member.instance_id.has_value()) entry.instance_id = arena.Copy(*member.instance_id);
+  if (member.rack_id.has_value()) entry.rack_id = arena.Copy(*member.rack_id);
+  entry.member_epoch = member.epoch;
+  entry.client_id = arena.Copy(member.client_id);
+  entry.client_host = arena.Copy(member.client_host);
+  entry.subscribed_topic_names = arena.NewArray<std::string_view>(member.topics.size());
+  for (size_t i = 0; i < member.topics.size(); ++i) {
+    entry.subscribed_topic_names[i] = arena.Copy(member.topics[i]);
+  }
+  if (!member.regex.empty()) entry.subscribed_topic_regex = arena.Copy(member.regex);
+  entry.assignment = MakeAssignment(context, image, member.assigned);
+  entry.target_assignment = MakeAssignment(context, image, member.target);
+  entry.member_type = kConsumerMember;
+}
+
+void PutGroup(const Context& context, const core::ClusterImage& image,
+              const ConsumerDescribeAnswer& answer, Described::Group& group) {
+  const ConsumerGroup& described = answer.group;
+  group.group_state = core::group::StateName(described.State());
+  group.group_epoch = described.epoch;
+  group.assignment_epoch = described.target_epoch;
+  group.assignor_name = core::group::AssignorName(answer.assignor);
+  group.members = context.arena().NewArray<Described::Member>(described.members.size());
+  size_t next = 0;
+  for (const auto& [id, member] : described.members) {
+    Described::Member& entry = group.members[next++];
+    entry.member_id = context.arena().Copy(id);
+    PutMember(context, image, member, entry);
+  }
+}
+
+}  // namespace
+
+awaitable<void> HandleConsumerGroupHeartbeat(Context& context,
+                                             wire::ConsumerGroupHeartbeatRequest& request,
+                                             AnswerSlot slot) {
+  ConsumerHeartbeat heartbeat = MakeHeartbeat(context, request);
+  ConsumerHeartbeatAnswer answer = co_await context.services.groups.Call(std::move(heartbeat));
+  Answer(context, slot, MakeResponse(context.arena(), answer));
+}
+
+awaitable<void> HandleConsumerGroupDescribe(Context& context,
+                                            wire::ConsumerGroupDescribeRequest& request,
+                                            AnswerSlot slot) {
+  Described response;
+  core::ImagePtr image = context.services.cluster.ptr();
+  DropRepeated(request.group_ids, std::identity());
+  response.groups = context.arena().NewArray<Described::Group>(request.group_ids.size());
+  for (size_t i = 0; i < request.group_ids.size(); ++i) {
+    Described::Group& group = response.groups[i];
+    group.group_id = request.group_ids[i];
+    core::group::ConsumerDescribe describe{.group_id = group.group_id};
+    ConsumerDescribeAnswer answer = co_await context.services.groups.Call(describe);
+    group.error_code = answer.error;
+    if (answer.error == ErrorCode::kNone) {
+      PutGroup(context, *image, answer, group);
+      if (request.include_authorized_operations) group.authorized_operations = kAllGroupOperations;
+    } else if (answer.error == ErrorCode::kGroupIdNotFound) {
+      group.error_message =
+          context.arena().Copy(GroupText(group.group_id, "is not a consumer group"));
+    }
+  }
+  Answer(context, slot, response);
+}
+
+}  // namespace millrace::api

@@ -1,0 +1,115 @@
+#include "broker/core/group/consumer_records.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/internal/group.pb.h"
+
+namespace millrace::core::group {
+
+namespace {
+
+using EncodedSet = google::protobuf::RepeatedPtrField<internal::TopicPartitions>;
+
+internal::ConsumerMemberState EncodeState(MemberState state) {
+  switch (state) {
+    case MemberState::kStable:
+      return internal::MEMBER_STABLE;
+    case MemberState::kUnrevoked:
+      return internal::MEMBER_UNREVOKED;
+    case MemberState::kUnreleased:
+      return internal::MEMBER_UNRELEASED;
+  }
+  return internal::MEMBER_STABLE;
+}
+
+std::optional<MemberState> DecodeState(internal::ConsumerMemberState state) {
+  if (state == internal::MEMBER_STABLE) return MemberState::kStable;
+  if (state == internal::MEMBER_UNREVOKED) return MemberState::kUnrevoked;
+  if (state == internal::MEMBER_UNRELEASED) return MemberState::kUnreleased;
+  return std::nullopt;
+}
+
+void EncodeSet(const PartitionSet& set, EncodedSet& out) {
+  for (size_t i = 0; i < set.size();) {
+    internal::TopicPartitions& topic = *out.Add();
+    const TopicId& id = set[i].topic;
+    topic.set_topic_id(id.bytes.data(), id.bytes.size());
+    int32_t before = 0;
+    for (; i < set.size() && set[i].topic == id; ++i) {
+      topic.add_steps(static_cast<uint32_t>(set[i].index.value() - before));
+      before = set[i].index.value();
+    }
+  }
+}
+
+std::optional<PartitionSet> DecodeSet(const EncodedSet& encoded) {
+  PartitionSet set;
+  for (const internal::TopicPartitions& topic : encoded) {
+    TopicPartition one{};
+    if (topic.topic_id().size() != one.topic.bytes.size()) return std::nullopt;
+    std::copy_n(reinterpret_cast<const std::byte*>(topic.topic_id().data()), one.topic.bytes.size(),
+                one.topic.bytes.begin());
+    int64_t index = 0;
+    for (uint32_t step : topic.steps()) {
+      index += step;
+      if (index > INT32_MAX) return std::nullopt;
+      one.index = PartitionIndex(static_cast<int32_t>(index));
+      if (!set.empty() && one <= set.back()) return std::nullopt;
+      set.push_back(one);
+    }
+  }
+  return set;
+}
+
+}  // namespace
+
+std::string EncodeConsumerMember(const ConsumerMember& member) {
+  internal::ConsumerMemberValue value;
+  if (member.instance_id.has_value()) value.set_instance_id(*member.instance_id);
+  if (member.rack_id.has_value()) value.set_rack_id(*member.rack_id);
+  value.set_client_id(member.client_id);
+  value.set_client_host(member.client_host);
+  value.set_rebalance_timeout_ms(member.rebalance_timeout_ms);
+  for (const std::string& topic : member.topics) value.add_topics(topic);
+  value.set_regex(member.regex);
+  if (member.assignor.has_value()) value.set_assignor(*member.assignor);
+  value.set_state(EncodeState(member.state));
+  value.set_epoch(member.epoch.value());
+  value.set_previous_epoch(member.previous_epoch.value());
+  EncodeSet(member.assigned, *value.mutable_assigned());
+  EncodeSet(member.revoking, *value.mutable_revoking());
+  EncodeSet(member.target, *value.mutable_target());
+  return value.SerializeAsString();
+}
+
+std::optional<ConsumerMember> DecodeConsumerMember(std::string_view bytes) {
+  internal::ConsumerMemberValue value;
+  if (!value.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  ConsumerMember member;
+  if (value.has_instance_id()) member.instance_id = value.instance_id();
+  if (value.has_rack_id()) member.rack_id = value.rack_id();
+  member.client_id = value.client_id();
+  member.client_host = value.client_host();
+  member.rebalance_timeout_ms = value.rebalance_timeout_ms();
+  member.topics.assign(value.topics().begin(), value.topics().end());
+  member.regex = value.regex();
+  if (value.has_assignor()) member.assignor = value.assignor();
+  member.epoch = MemberEpoch(value.epoch());
+  member.previous_epoch = MemberEpoch(value.previous_epoch());
+  std::optional<MemberState> state = DecodeState(value.state());
+  std::optional<PartitionSet> assigned = DecodeSet(value.assigned());
+  std::optional<PartitionSet> revoking = DecodeSet(value.revoking());
+  std::optional<PartitionSet> target = DecodeSet(value.target());
+  if (!state.has_value() || !assigned.has_value() || !revoking.has_value() || !target.has_value()) {
+    return std::nullopt;
+  }
+  member.state = *state;
+  member.assigned = *std::move(assigned);
+  member.revoking = *std::move(revoking);
+  member.target = *std::move(target);
+  return member;
+}
+
+}  // namespace millrace::core::group

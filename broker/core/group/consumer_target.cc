@@ -1,0 +1,137 @@
+// What becomes of a consumer group when its members or their topics have changed: a new epoch, and
+// a target for it.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "broker/core/group/machine.h"
+#include "broker/core/group/readable_topics.h"
+#include "proto/invariant.h"
+
+namespace millrace::core::group {
+
+// In a compacted log the record of a member may come before that of its group.
+ConsumerGroup& Machine::ConsumerGroupOf(const std::string& group_id) {
+  Group& group = groups_[group_id];
+  if (!group.consumer.has_value()) {
+    group.membership = {};
+    group.consumer.emplace();
+  }
+  return *group.consumer;
+}
+
+void Machine::PutEpochs(const Step& step, MemberEpoch epoch, MemberEpoch target_epoch,
+                        uint64_t hash) {
+  const ConsumerGroup* before = FindConsumerGroup(step.group_id);
+  INVARIANT(before == nullptr || (epoch >= before->epoch && target_epoch >= before->target_epoch));
+  INVARIANT(target_epoch <= epoch);
+  Emit(step.output,
+       PutConsumerGroup{.group_id = std::string(step.group_id),
+                        .epoch = epoch,
+                        .target_epoch = target_epoch,
+                        .topics_hash = hash,
+                        .state_since = before == nullptr ? step.now : before->state_since});
+}
+
+// After every heartbeat: has anything changed that asks for another target? Members that come and
+// go at about the same time share one.
+void Machine::FollowUp(const Step& step, Change change) {
+  const ConsumerGroup& group = *FindConsumerGroup(step.group_id);
+  ConsumerLive& live = consumer_live_[std::string(step.group_id)];
+  const bool is_news = change != Change::kNone || live.seen != image_;
+  const bool may_make = !live.has_new_target || change == Change::kOtherTopics;
+  if (!is_news && (group.epoch == group.target_epoch || !may_make)) return;
+  ReadableTopics topics(group, *image_);
+  const uint64_t hash = topics.Hash();
+  if (change != Change::kNone || hash != group.topics_hash) {
+    PutEpochs(step, group.epoch + 1, group.target_epoch, hash);
+  }
+  live.seen = image_;
+  if (group.epoch > group.target_epoch && may_make) MakeTarget(step, topics);
+}
+
+void Machine::MakeTarget(const Step& step, const ReadableTopics& topics) {
+  const ConsumerGroup& group = *FindConsumerGroup(step.group_id);
+  std::vector<Subscriber> subscribers;
+  subscribers.reserve(group.members.size());
+  for (const auto& [id, member] : group.members) {
+    subscribers.push_back({id, member.instance_id, topics.Of(member), &member.target});
+  }
+  std::vector<PartitionSet> targets = Assign(AssignorOf(group), subscribers, topics.topics());
+  std::vector<PutConsumerMember> changed;
+  size_t next = 0;
+  for (const auto& [id, member] : group.members) {
+    PartitionSet& target = targets[next++];
+    if (target == member.target) continue;
+    changed.push_back({std::string(step.group_id), id, member});
+    changed.back().member.target = std::move(target);
+  }
+  for (PutConsumerMember& one : changed) Emit(step.output, std::move(one));
+  PutEpochs(step, group.epoch, group.epoch, group.topics_hash);
+  if (options_.consumer.assignment_interval_ms <= 0) return;
+  consumer_live_[std::string(step.group_id)].has_new_target = true;
+  SetTimer(step.output, {TimerKind::kAssign, std::string(step.group_id), ""},
+           options_.consumer.assignment_interval_ms);
+}
+
+void Machine::OnAssignTimeout(const Step& step) {
+  auto live = consumer_live_.find(step.group_id);
+  if (live == consumer_live_.end()) return;
+  live->second.has_new_target = false;
+  if (FindConsumerGroup(step.group_id) != nullptr) FollowUp(step, Change::kNone);
+}
+
+// What most members ask for; of several the one that stands first in the options.
+Assignor Machine::AssignorOf(const ConsumerGroup& group) const {
+  INVARIANT(!options_.consumer.assignors.empty());
+  std::map<Assignor, int> votes;
+  for (const auto& [id, member] : group.members) {
+    if (!member.assignor.has_value()) continue;
+    std::optional<Assignor> liked = FindAssignor(*member.assignor);
+    if (liked.has_value()) ++votes[*liked];
+  }
+  return *std::ranges::max_element(options_.consumer.assignors, {},
+                                   [&](Assignor one) { return votes[one]; });
+}
+
+// Does nothing where there is no such member.
+void Machine::RemoveConsumer(const Step& step, const std::string& member_id) {
+  const ConsumerGroup* group = FindConsumerGroup(step.group_id);
+  if (group == nullptr || group->FindMember(member_id) == nullptr) return;
+  const std::string group_id(step.group_id);
+  Emit(step.output, DeleteConsumerMember{group_id, member_id});
+  SetTimer(step.output, {TimerKind::kSession, group_id, member_id}, std::nullopt);
+  SetTimer(step.output, {TimerKind::kRevoke, group_id, member_id}, std::nullopt);
+  const MemberEpoch epoch = group->epoch + 1;
+  if (!group->members.empty()) {
+    // The next heartbeat makes the target.
+    return PutEpochs(step, epoch, group->target_epoch, ReadableTopics(*group, *image_).Hash());
+  }
+  consumer_live_.erase(group_id);
+  SetTimer(step.output, {TimerKind::kAssign, group_id, ""}, std::nullopt);
+  Emit(step.output, PutConsumerGroup{.group_id = group_id,
+                                     .epoch = epoch,
+                                     .target_epoch = epoch,
+                                     .topics_hash = 0,
+                                     .state_since = step.now});
+}
+
+// The member was heard of. What it must give up it must give up in time.
+void Machine::TouchConsumer(Output& output, std::string_view group_id,
+                            const std::string& member_id) const {
+  const ConsumerMember& member = *FindConsumerGroup(group_id)->FindMember(member_id);
+  SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id},
+           options_.consumer.session_timeout_ms);
+  if (member.state != MemberState::kUnrevoked) return;
+  SetTimer(output, {TimerKind::kRevoke, std::string(group_id), member_id},
+           member.rebalance_timeout_ms);
+}
+
+void Machine::OnRevokeTimeout(const Step& step, const std::string& member_id) {
+  const ConsumerGroup* group = FindConsumerGroup(step.group_id);
+  const ConsumerMember* member = group == nullptr ? nullptr : group->FindMember(member_id);
+  if (member == nullptr || member->state != MemberState::kUnrevoked) return;
+  RemoveConsumer(step, member_id);
+}
+
+}  // namespace millrace::core::group
