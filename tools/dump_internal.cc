@@ -57,7 +57,52 @@ json::object ToJson(const internal::GroupMember& member) {
   return object;
 }
 
+json::array ToJson(const google::protobuf::RepeatedPtrField<internal::TopicPartitions>& topics) {
+  json::array array;
+  for (const internal::TopicPartitions& topic : topics) {
+    json::object one;
+    PutTopicId(one, topic.topic_id());
+    json::array partitions;
+    int64_t index = 0;
+    for (uint32_t step : topic.steps()) partitions.push_back(index += step);
+    one["partitions"] = std::move(partitions);
+    array.push_back(std::move(one));
+  }
+  return array;
+}
+
+json::object ToJson(const internal::ConsumerMemberValue& member) {
+  json::object object;
+  if (member.has_instance_id()) Put(object, "instanceId", member.instance_id());
+  if (member.has_rack_id()) Put(object, "rackId", member.rack_id());
+  Put(object, "clientId", member.client_id());
+  Put(object, "clientHost", member.client_host());
+  object["rebalanceTimeoutMs"] = member.rebalance_timeout_ms();
+  json::array topics;
+  for (const std::string& topic : member.topics()) {
+    json::object one;
+    Put(one, "name", topic);
+    topics.push_back(std::move(one));
+  }
+  object["topics"] = std::move(topics);
+  Put(object, "regex", member.regex());
+  if (member.has_assignor()) Put(object, "assignor", member.assignor());
+  object["state"] = internal::ConsumerMemberState_Name(member.state());
+  object["epoch"] = member.epoch();
+  object["previousEpoch"] = member.previous_epoch();
+  object["assigned"] = ToJson(member.assigned());
+  object["revoking"] = ToJson(member.revoking());
+  object["target"] = ToJson(member.target());
+  return object;
+}
+
 json::object ToJson(const internal::GroupValue& value) {
+  if (value.has_consumer()) {
+    return {{"epoch", value.consumer().epoch()},
+            {"targetEpoch", value.consumer().target_epoch()},
+            {"topicsHash", value.consumer().topics_hash()},
+            {"stateSinceMs", value.state_since_ms()}};
+  }
   json::object object{{"generation", value.generation()},
                       {"state", internal::ClassicGroupState_Name(value.state())},
                       {"stateSinceMs", value.state_since_ms()}};
@@ -130,6 +175,13 @@ std::optional<json::object> DecodeGroupRecord(std::string_view key_bytes,
     object["kind"] = "group";
     Put(object, "group", key.group().group_id());
     if (!PutValue<internal::GroupValue>(object, "value", value)) return std::nullopt;
+    return object;
+  }
+  if (key.has_consumer_member()) {
+    object["kind"] = "consumerMember";
+    Put(object, "group", key.consumer_member().group_id());
+    Put(object, "memberId", key.consumer_member().member_id());
+    if (!PutValue<internal::ConsumerMemberValue>(object, "value", value)) return std::nullopt;
     return object;
   }
   if (!key.has_offset()) return std::nullopt;

@@ -1,10 +1,13 @@
 #include "tools/group_client.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "proto/wire/consumer_group_describe.h"
 #include "proto/wire/delete_groups.h"
 #include "proto/wire/describe_groups.h"
 #include "proto/wire/list_groups.h"
@@ -17,6 +20,7 @@ namespace millrace::tools {
 namespace {
 
 // Versions that name topics, for that is what the user does.
+constexpr int16_t kConsumerGroupDescribeVersion = 0;
 constexpr int16_t kDeleteGroupsVersion = 2;
 constexpr int16_t kDescribeGroupsVersion = 6;
 constexpr int16_t kListGroupsVersion = 5;
@@ -35,6 +39,35 @@ GroupMember MemberOf(const wire::DescribeGroupsResponse::Member& member, bool is
                    .client_id = std::string(member.client_id),
                    .host = std::string(member.client_host)};
   if (is_consumer) copy.assignment = DecodeConsumerAssignment(member.member_assignment);
+  return copy;
+}
+
+// "consumer" or "Consumer": brokers differ.
+bool IsConsumerGroup(const ListedGroup& group) {
+  return group.type == "consumer" || group.type == "Consumer";
+}
+
+// Of groups whose members the broker gives their partitions.
+absl::Status AskConsumerGroups(AdminConnection& connection,
+                               const std::vector<std::string_view>& groups,
+                               wire::ConsumerGroupDescribeResponse& response) {
+  std::vector<std::string_view> names = groups;
+  wire::ConsumerGroupDescribeRequest request{.group_ids = wire::Array(names.data(), names.size())};
+  return connection.Call(kConsumerGroupDescribeVersion, request, response);
+}
+
+GroupMember MemberOf(const wire::ConsumerGroupDescribeResponse::Member& member) {
+  GroupMember copy{.member_id = std::string(member.member_id),
+                   .instance_id = std::string(member.instance_id.value_or("")),
+                   .client_id = std::string(member.client_id),
+                   .host = std::string(member.client_host),
+                   .assignment = TopicPartitions()};
+  for (const auto& topic : member.assignment.topic_partitions) {
+    for (PartitionIndex index : topic.partitions) {
+      copy.assignment->push_back({std::string(topic.topic_name), index});
+    }
+  }
+  std::sort(copy.assignment->begin(), copy.assignment->end());
   return copy;
 }
 
@@ -89,15 +122,55 @@ absl::Status GroupClient::CountMembers(AdminConnection& connection,
   wire::DescribeGroupsResponse response;
   absl::Status status = connection.Call(kDescribeGroupsVersion, request, response);
   if (!status.ok()) return status;
-  std::map<std::string_view, size_t> counts;
+  std::map<std::string, size_t, std::less<>> counts;
   for (const auto& group : response.groups) {
-    if (group.error_code == ErrorCode::kNone) counts[group.group_id] = group.members.size();
+    if (group.error_code == ErrorCode::kNone) {
+      counts[std::string(group.group_id)] = group.members.size();
+    }
+  }
+  std::vector<std::string_view> consumers;
+  for (const ListedGroup& group : groups) {
+    if (IsConsumerGroup(group)) consumers.push_back(group.group);
+  }
+  if (!consumers.empty()) {
+    wire::ConsumerGroupDescribeResponse described;
+    status = AskConsumerGroups(connection, consumers, described);
+    if (!status.ok()) return status;
+    for (const auto& group : described.groups) {
+      if (group.error_code == ErrorCode::kNone) {
+        counts[std::string(group.group_id)] = group.members.size();
+      }
+    }
   }
   for (ListedGroup& group : groups) {
     auto found = counts.find(group.group);
     if (found != counts.end()) group.members = found->second;
   }
   return absl::OkStatus();
+}
+
+// Older brokers know no consumer groups and list none.
+absl::StatusOr<bool> GroupClient::DescribeConsumers(AdminConnection& connection,
+                                                    GroupFacts& facts) {
+  auto listed = ListOf(connection, {});
+  if (!listed.ok()) return listed.status();
+  const bool is_one = std::any_of(listed->begin(), listed->end(), [&](const ListedGroup& one) {
+    return one.group == facts.group && IsConsumerGroup(one);
+  });
+  if (!is_one) return false;
+  wire::ConsumerGroupDescribeResponse response;
+  absl::Status status = AskConsumerGroups(connection, {facts.group}, response);
+  if (!status.ok()) return status;
+  if (response.groups.size() != 1) return DoesNotFit();
+  const auto& described = response.groups[0];
+  if (described.error_code != ErrorCode::kNone) {
+    return KafkaError(described.error_code, described.error_message.value_or(""));
+  }
+  facts.state = described.group_state;
+  facts.protocol_type = kConsumerProtocol;
+  facts.protocol = described.assignor_name;
+  for (const auto& member : described.members) facts.members.push_back(MemberOf(member));
+  return true;
 }
 
 absl::StatusOr<GroupFacts> GroupClient::Describe(const std::string& group) {
@@ -110,10 +183,6 @@ absl::StatusOr<GroupFacts> GroupClient::Describe(const std::string& group) {
   if (!status.ok()) return status;
   if (response.groups.size() != 1) return DoesNotFit();
   const auto& described = response.groups[0];
-  if (described.error_code != ErrorCode::kNone) {
-    return KafkaError(described.error_code, described.error_message.value_or(""));
-  }
-  if (described.group_state == kDeadState) return KafkaError(ErrorCode::kGroupIdNotFound);
   GroupFacts facts{.group = group,
                    .state = std::string(described.group_state),
                    .protocol_type = std::string(described.protocol_type),
@@ -121,6 +190,18 @@ absl::StatusOr<GroupFacts> GroupClient::Describe(const std::string& group) {
                    .coordinator = {.id = coordinator->broker,
                                    .host = coordinator->address.host,
                                    .port = coordinator->address.port}};
+  const bool is_unknown =
+      described.error_code == ErrorCode::kGroupIdNotFound || described.group_state == kDeadState;
+  if (is_unknown) {
+    const std::string message(described.error_message.value_or(""));
+    auto found = DescribeConsumers(*coordinator->connection, facts);
+    if (!found.ok()) return found.status();
+    if (!*found) return KafkaError(ErrorCode::kGroupIdNotFound, message);
+    return facts;
+  }
+  if (described.error_code != ErrorCode::kNone) {
+    return KafkaError(described.error_code, described.error_message.value_or(""));
+  }
   bool is_consumer = described.protocol_type == kConsumerProtocol;
   for (const auto& member : described.members) {
     facts.members.push_back(MemberOf(member, is_consumer));

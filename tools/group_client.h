@@ -56,7 +56,9 @@ class GroupClient {
 
  private:
   explicit GroupClient(std::unique_ptr<ClusterConnection> cluster) : cluster_(std::move(cluster)) {}
-  absl::Status CountMembers(AdminConnection& connection, std::vector<ListedGroup>& groups);
+  // False: it is no group whose members the broker gives their partitions.
+  static absl::StatusOr<bool> DescribeConsumers(AdminConnection& connection, GroupFacts& facts);
+  static absl::Status CountMembers(AdminConnection& connection, std::vector<ListedGroup>& groups);
 
   std::unique_ptr<ClusterConnection> cluster_;
 };

@@ -78,11 +78,12 @@ class GroupToolTest(client_suite.Session, unittest.TestCase):
             Record(partition=i % 2, timestamp=BASE_MS + STEP_MS * (i // 2), key=b"k",
                    value=b"%d" % (i // 2)) for i in range(2 * count)])
 
-    def open(self, group, topics):
+    def open(self, group, topics, **settings):
         import confluent_kafka
         consumer = confluent_kafka.Consumer({
             "bootstrap.servers": self.broker.address, "group.id": group, "client.id": "c-1",
-            "auto.offset.reset": "earliest", "enable.auto.commit": False, "log_level": 0})
+            "auto.offset.reset": "earliest", "enable.auto.commit": False, "log_level": 0,
+            **settings})
         consumer.subscribe(topics)
         return consumer
 
@@ -149,55 +150,63 @@ class GroupToolTest(client_suite.Session, unittest.TestCase):
         return described
 
     def test_the_same_facts_as_kafka(self):
-        self.fill("facts")
-        self.fill("left")
-        self.commit("facts-group", {("left", 1): 7})
-        consumer = self.open("facts-group", ["facts"])
+        self.compare_facts("facts-group", "facts", "left")
+
+    def test_the_same_facts_of_a_group_that_the_broker_shares_out(self):
+        self.compare_facts("given-group", "given", "given-left", **{"group.protocol": "consumer"})
+
+    def compare_facts(self, group, topic, left, **settings):
+        self.fill(topic)
+        self.fill(left)
+        self.commit(group, {(left, 1): 7})
+        consumer = self.open(group, [topic], **settings)
         self.addCleanup(consumer.close)
         taken = self.take(consumer, 2 * RECORDS)
-        self.assertEqual(set(taken), {("facts", 0), ("facts", 1)})
+        self.assertEqual(set(taken), {(topic, 0), (topic, 1)})
         import confluent_kafka
         consumer.commit(asynchronous=False,
-                        offsets=[confluent_kafka.TopicPartition("facts", 0, 15)])
+                        offsets=[confluent_kafka.TopicPartition(topic, 0, 15)])
         with self.subTest("a member, an assigned partition without an offset, a left one"):
-            described = self.same_facts("facts-group")
+            described = self.same_facts(group)
             rows = {(row["topic"], row["partition"]): row for row in described["partitions"]}
-            self.assertEqual(set(rows), {("facts", 0), ("facts", 1), ("left", 1)})
-            self.assertEqual([rows["facts", 0][name] for name in
+            self.assertEqual(set(rows), {(topic, 0), (topic, 1), (left, 1)})
+            self.assertEqual([rows[topic, 0][name] for name in
                               ("committedOffset", "logEndOffset", "lag")], [15, 20, 5])
-            self.assertEqual([rows["facts", 1][name] for name in
+            self.assertEqual([rows[topic, 1][name] for name in
                               ("committedOffset", "logEndOffset", "lag")], [None, 20, None])
-            self.assertIsNone(rows["left", 1]["memberId"])
+            self.assertIsNone(rows[left, 1]["memberId"])
             self.assertEqual(described["state"], "Stable")
             self.assertEqual(described["protocolType"], "consumer")
         with self.subTest("members"):
-            [members] = self.json("describe", "facts-group", "--members")
+            [members] = self.json("describe", group, "--members")
             [member] = members["members"]
-            self.assertEqual(member["assignment"], [{"topic": "facts", "partitions": [0, 1]}])
-            self.assertIn("facts:0,1", self.text("describe", "facts-group", "--members"))
+            self.assertEqual(member["assignment"], [{"topic": topic, "partitions": [0, 1]}])
+            self.assertIn(f"{topic}:0,1", self.text("describe", group, "--members"))
             [kafkas] = self.kafka_rows("--describe", "--members", "--verbose", "--group",
-                                       "facts-group")
+                                       group)
             self.assertEqual([kafkas["CONSUMER-ID"], kafkas["HOST"], kafkas["CLIENT-ID"]],
                              [member["memberId"], member["host"], member["clientId"]])
             self.assertEqual(kafkas["#PARTITIONS"], "2")
         with self.subTest("state"):
-            [state] = self.json("describe", "facts-group", "--state")
+            [state] = self.json("describe", group, "--state")
             self.assertEqual(state, {name: described[name] for name in state})
             self.assertNotIn("partitions", state)
         with self.subTest("nothing is changed under a member"):
-            self.refused(1, "NON_EMPTY_GROUP.*1 member", "reset-offsets", "facts-group",
-                         "--topic", "facts", "--to-earliest", "--execute")
-            self.refused(1, "NON_EMPTY_GROUP", "delete", "facts-group")
-            self.refused(1, "GROUP_SUBSCRIBED_TO_TOPIC", "delete-offsets", "facts-group",
-                         "--topic", "facts:0")
+            self.refused(1, "NON_EMPTY_GROUP.*1 member", "reset-offsets", group,
+                         "--topic", topic, "--to-earliest", "--execute")
+            self.refused(1, "NON_EMPTY_GROUP", "delete", group)
+            self.refused(1, "GROUP_SUBSCRIBED_TO_TOPIC", "delete-offsets", group,
+                         "--topic", f"{topic}:0")
         consumer.close()
         with self.subTest("an empty group"):
-            self.assertEqual(self.same_facts("facts-group")["state"], "Empty")
+            self.assertEqual(self.same_facts(group)["state"], "Empty")
 
     def test_list(self):
         self.fill("listed")
         consumer = self.open("listed-group", ["listed"])
         self.take(consumer, 2 * RECORDS)
+        given = self.open("listed-given", ["listed"], **{"group.protocol": "consumer"})
+        self.take(given, 2 * RECORDS)
         self.commit("listed-empty", {("listed", 0): 1})
 
         def found(*arguments):
@@ -208,6 +217,9 @@ class GroupToolTest(client_suite.Session, unittest.TestCase):
                          {"group": "listed-group", "type": groups["listed-group"]["type"],
                           "protocolType": "consumer", "state": "Stable", "memberCount": 1})
         self.assertEqual(groups["listed-group"]["type"].lower(), "classic")
+        self.assertEqual([groups["listed-given"][name] for name in
+                          ("state", "memberCount", "protocolType")], ["Stable", 1, "consumer"])
+        self.assertEqual(groups["listed-given"]["type"].lower(), "consumer")
         self.assertEqual([groups["listed-empty"][name] for name in ("state", "memberCount")],
                          ["Empty", 0])
         self.assertEqual(sorted(groups), sorted(self.kafka("--list").split()))
@@ -219,6 +231,7 @@ class GroupToolTest(client_suite.Session, unittest.TestCase):
                          sorted(groups))
         self.refused(2, "Sleeping", "list", "--state", "Sleeping")
         consumer.close()
+        given.close()
 
     def reset(self, group, *arguments, topics=("--topic", "moved")):
         """A dry run changes nothing and says what the execution then does."""
