@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include <absl/container/flat_hash_map.h>
@@ -153,8 +155,23 @@ class UniformAssignment {
     }
   }
 
-  uint32_t LeastLoaded(const Places& readers) const {
-    return *std::ranges::min_element(readers, {}, [&](uint32_t reader) { return load_[reader]; });
+  // Subscribers by how much they have, so that the one with the least, or the most, is at hand.
+  class ByLoad {
+   public:
+    explicit ByLoad(const std::vector<size_t>& load) : load_(load) {}
+    void Add(uint32_t subscriber) { order_.emplace(load_[subscriber], subscriber); }
+    void Remove(uint32_t subscriber) { order_.erase({load_[subscriber], subscriber}); }
+    bool empty() const { return order_.empty(); }
+    uint32_t least() const { return order_.begin()->second; }
+    uint32_t most() const { return order_.rbegin()->second; }
+
+   private:
+    const std::vector<size_t>& load_;
+    std::set<std::pair<size_t, uint32_t>> order_;
+  };
+
+  size_t EndOf(uint32_t topic) const {
+    return first_[topic] + static_cast<size_t>(topics_[topic].partitions);
   }
 
   // Topics with few readers come first: there is no choice about them.
@@ -165,30 +182,62 @@ class UniformAssignment {
                       [&](uint32_t topic) { return std::pair(readers_[topic].size(), topic); });
     for (uint32_t topic : order) {
       if (readers_[topic].empty()) continue;
-      const auto end = first_[topic] + static_cast<size_t>(topics_[topic].partitions);
-      for (size_t partition = first_[topic]; partition < end; ++partition) {
-        if (owner_[partition] == kNobody) Give(partition, LeastLoaded(readers_[topic]));
+      ByLoad readers(load_);
+      for (uint32_t reader : readers_[topic]) readers.Add(reader);
+      for (size_t partition = first_[topic]; partition < EndOf(topic); ++partition) {
+        if (owner_[partition] != kNobody) continue;
+        const uint32_t least = readers.least();
+        readers.Remove(least);
+        Give(partition, least);
+        readers.Add(least);
       }
     }
   }
 
-  // Moves partitions from who has at least two more. It ends: the sum of the squares of the loads
-  // shrinks with each move.
+  // What one topic's readers can do for the balance may be undone by the next topic's: so again,
+  // but not for ever, as others wait for this.
   void Balance() {
+    constexpr int kRoundsMax = 16;
     bool has_moved = true;
-    while (has_moved) {
+    for (int round = 0; round < kRoundsMax && has_moved; ++round) {
       has_moved = false;
-      for (size_t topic = 0; topic < topics_.size(); ++topic) {
-        if (readers_[topic].size() < 2) continue;
-        const auto end = first_[topic] + static_cast<size_t>(topics_[topic].partitions);
-        for (size_t partition = first_[topic]; partition < end; ++partition) {
-          const uint32_t least = LeastLoaded(readers_[topic]);
-          if (load_[owner_[partition]] < load_[least] + 2) continue;
-          Give(partition, least);
-          has_moved = true;
-        }
+      for (uint32_t topic = 0; topic < topics_.size(); ++topic) {
+        if (readers_[topic].size() > 1 && BalanceTopic(topic)) has_moved = true;
       }
     }
+  }
+
+  // Moves partitions of the topic from who has at least two more than another. It ends: the sum of
+  // the squares of the loads shrinks with each move.
+  bool BalanceTopic(uint32_t topic) {
+    std::map<uint32_t, std::vector<size_t>> held;  // partitions of the topic by owner
+    for (size_t partition = first_[topic]; partition < EndOf(topic); ++partition) {
+      held[owner_[partition]].push_back(partition);
+    }
+    ByLoad readers(load_);
+    ByLoad owners(load_);
+    for (uint32_t reader : readers_[topic]) readers.Add(reader);
+    for (const auto& [owner, partitions] : held) owners.Add(owner);
+    bool has_moved = false;
+    while (!owners.empty()) {
+      const uint32_t most = owners.most();
+      const uint32_t least = readers.least();
+      if (load_[most] < load_[least] + 2) return has_moved;
+      for (uint32_t one : {most, least}) {
+        readers.Remove(one);
+        owners.Remove(one);
+      }
+      const size_t partition = held[most].back();
+      held[most].pop_back();
+      held[least].push_back(partition);
+      Give(partition, least);
+      for (uint32_t one : {most, least}) {
+        readers.Add(one);
+        if (!held[one].empty()) owners.Add(one);
+      }
+      has_moved = true;
+    }
+    return has_moved;
   }
 
   std::vector<PartitionSet> Shares() const {

@@ -1,6 +1,7 @@
 #include "broker/core/group/assignor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -14,8 +15,13 @@ namespace {
 
 TopicId IdOf(int number) {
   TopicId id;
-  id.bytes[0] = static_cast<std::byte>(number + 1);
+  id.bytes[0] = static_cast<std::byte>(number >> 8);
+  id.bytes[1] = static_cast<std::byte>(number & 0xff);
   return id;
+}
+
+uint32_t NumberOf(const TopicId& id) {
+  return static_cast<uint32_t>(id.bytes[0]) << 8 | static_cast<uint32_t>(id.bytes[1]);
 }
 
 // Members by name, each with the topics that it reads and what it was to have.
@@ -54,7 +60,7 @@ struct Town {
       CHECK(std::is_sorted(share.begin(), share.end()));
       for (const TopicPartition& one : share) {
         CHECK(given.insert(one).second);
-        const auto place = static_cast<uint32_t>(one.topic.bytes[0]) - 1;
+        const uint32_t place = NumberOf(one.topic);
         CHECK(std::ranges::count(reads.at(name), place) == 1);
         CHECK(one.index.value() < topics[place].partitions);
       }
@@ -161,6 +167,21 @@ TEST_CASE("uniform assignor: members that read different topics are balanced whe
   CHECK(town.shares["a"].size() == 3);
   CHECK(town.shares["b"].size() == 3);
   CHECK(town.shares["c"].size() == 2);
+}
+
+TEST_CASE("uniform assignor: many members that read different topics are balanced in a moment") {
+  Town town(std::vector<int32_t>(500, 40));
+  for (uint32_t i = 0; i < 400; ++i) {
+    std::vector<uint32_t>& places = town.reads["m" + std::to_string(i)];
+    for (uint32_t place = 0; place < 500; ++place) {
+      if (test::Mix(i, place) % 4 == 0) places.push_back(place);
+    }
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  town.Settle(Assignor::kUniform);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
+  town.Check();
+  CHECK(town.Largest() - town.Smallest() <= 1);
 }
 
 TEST_CASE("uniform assignor: a topic that is gone, or has fewer partitions, is not held on to") {
