@@ -36,8 +36,9 @@ int AlterTopic(const TopicOptions& options);
 struct ConfigOptions {
   std::string bootstrap_server = "127.0.0.1:9092";
   bool json = false;
-  // Exactly one of the three.
+  // Exactly one of the four.
   std::string topic;
+  std::string group;
   std::optional<int32_t> broker;
   bool broker_default = false;
   std::vector<std::string> configs;  // name=value

@@ -1,4 +1,4 @@
-// `millrace config`: properties of topics and brokers, described and changed.
+// `millrace config`: properties of topics, groups and brokers, described and changed.
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -33,14 +33,19 @@ Target TargetOf(const ConfigOptions& options) {
     return {wire::ConfigResourceType::kTopic, options.topic,
             fmt::format("topic '{}'", options.topic)};
   }
+  if (!options.group.empty()) {
+    return {wire::ConfigResourceType::kGroup, options.group,
+            fmt::format("group '{}'", options.group)};
+  }
   if (options.broker_default) return {.text = "all brokers"};
   std::string id = fmt::format("{}", options.broker.value_or(-1));
   return {.name = id, .text = fmt::format("broker {}", id)};
 }
 
 json::object ToJson(const Target& target) {
-  bool is_topic = target.type == wire::ConfigResourceType::kTopic;
-  return {{is_topic ? "topic" : "broker", target.name.empty() ? "default" : target.name}};
+  if (target.type == wire::ConfigResourceType::kTopic) return {{"topic", target.name}};
+  if (target.type == wire::ConfigResourceType::kGroup) return {{"group", target.name}};
+  return {{"broker", target.name.empty() ? "default" : target.name}};
 }
 
 void Print(std::string_view text) {

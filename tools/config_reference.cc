@@ -105,6 +105,9 @@ int PrintConfigReference() {
   std::puts("\n## Topic properties\n");
   PrintTable(core::PropertyScope::kTopic, "| Property | Type | Default | Values | Meaning |",
              "|---|---|---|---|---|");
+  std::puts("\n## Group properties\n");
+  PrintTable(core::PropertyScope::kGroup, "| Property | Type | Default | Values | Meaning |",
+             "|---|---|---|---|---|");
   return 0;
 }
 

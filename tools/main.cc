@@ -80,6 +80,7 @@ CLI::App* AddConfigCommand(CLI::App& config, const char* name, const char* help,
   command->add_flag("--json", options.json, "Answer with JSON.");
   CLI::Option_group* target = command->add_option_group("of what");
   target->add_option("--topic", options.topic, "A topic.");
+  target->add_option("--group", options.group, "A consumer group.");
   target->add_option("--broker", options.broker, "A broker, by its id.");
   target->add_flag("--broker-default", options.broker_default, "All brokers.");
   target->require_option(1);
@@ -88,7 +89,7 @@ CLI::App* AddConfigCommand(CLI::App& config, const char* name, const char* help,
 
 void AddConfig(CLI::App& app, ConfigOptions& options, int& code) {
   CLI::App* config =
-      app.add_subcommand("config", "Describe and change properties of topics and brokers.");
+      app.add_subcommand("config", "Describe and change properties of topics, groups and brokers.");
   config->require_subcommand(1);
   CLI::App* describe =
       AddConfigCommand(*config, "describe", "Show values and where they come from.", options);

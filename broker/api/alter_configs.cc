@@ -110,6 +110,13 @@ awaitable<Refusal> AlterBroker(const Context& context, const Asked& asked) {
   co_return Refusal{outcome.error, std::move(outcome.message)};
 }
 
+awaitable<Refusal> AlterGroup(const Context& context, const Asked& asked) {
+  if (asked.name.empty()) co_return Invalid("there are no properties of all groups: name one");
+  service::ConfigOutcome outcome = co_await context.services.broker_configs.AlterGroup(
+      std::string(asked.name), asked.alteration);
+  co_return Refusal{outcome.error, std::move(outcome.message)};
+}
+
 Refusal AlterLogger(const Context& context, const Asked& asked) {
   std::optional<BrokerId> broker;
   Refusal refusal = ReadBroker(context, asked.name, broker);
@@ -130,7 +137,7 @@ awaitable<Refusal> AlterOne(const Context& context, const Asked& asked) {
     case ConfigResourceType::kClientMetrics:
       co_return Invalid("this broker has no client metrics");
     case ConfigResourceType::kGroup:
-      co_return Invalid("groups have no properties of their own in this broker");
+      co_return co_await AlterGroup(context, asked);
     case ConfigResourceType::kUnknown:
       break;
   }

@@ -30,6 +30,8 @@ wire::ConfigSource SourceOf(core::ConfigLayer layer) {
   switch (layer) {
     case core::ConfigLayer::kTopic:
       return wire::ConfigSource::kTopicConfig;
+    case core::ConfigLayer::kGroup:
+      return wire::ConfigSource::kGroupConfig;
     case core::ConfigLayer::kOneBroker:
       return wire::ConfigSource::kDynamicBrokerConfig;
     case core::ConfigLayer::kAllBrokers:

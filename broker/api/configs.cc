@@ -71,8 +71,7 @@ class Describer {
         if (resource.resource_name.empty()) return Invalid("a subscription needs a name");
         return {};
       case ConfigResourceType::kGroup:
-        if (resource.resource_name.empty()) return Invalid("a group needs a name");
-        return {};
+        return DescribeGroup(resource, result);
       case ConfigResourceType::kUnknown:
         break;
     }
@@ -100,6 +99,16 @@ class Describer {
     Refusal refusal = NotSelf(*image_, resource.resource_name);
     if (refusal.error != ErrorCode::kNone) return refusal;
     Put(core::ViewBroker(*image_->configs), resource, result);
+    return {};
+  }
+
+  // There need not be such a group: it may come.
+  Refusal DescribeGroup(const Resource& resource, Response::Result& result) {
+    if (resource.resource_name.empty()) return Invalid("a group needs a name");
+    auto found = image_->groups->find(resource.resource_name);
+    const bool is_set = found != image_->groups->end();
+    Put(core::ViewGroup(*image_->configs, is_set ? found->second : core::PropertyValues()),
+        resource, result);
     return {};
   }
 
@@ -159,7 +168,7 @@ bool IsKnown(ConfigResourceType type) {
   return false;
 }
 
-// Groups and client metrics have no properties of their own here.
+// Client metrics have no properties of their own here.
 std::vector<wire::ListConfigResourcesResponse::Resource> ResourcesOf(
     const core::ClusterImage& image, const std::set<ConfigResourceType>& types,
     wire::Arena& arena) {
@@ -167,6 +176,11 @@ std::vector<wire::ListConfigResourcesResponse::Resource> ResourcesOf(
   if (types.contains(ConfigResourceType::kTopic)) {
     for (const auto& [name, topic] : image.topics()) {
       resources.push_back({arena.Copy(name), ConfigResourceType::kTopic});
+    }
+  }
+  if (types.contains(ConfigResourceType::kGroup)) {
+    for (const auto& [name, values] : *image.groups) {
+      resources.push_back({arena.Copy(name), ConfigResourceType::kGroup});
     }
   }
   for (ConfigResourceType type : {ConfigResourceType::kBroker, ConfigResourceType::kBrokerLogger}) {
@@ -204,7 +218,7 @@ awaitable<void> HandleListConfigResources(Context& context,
     types = {ConfigResourceType::kClientMetrics};
   } else if (types.empty()) {
     types = {ConfigResourceType::kTopic, ConfigResourceType::kBroker,
-             ConfigResourceType::kBrokerLogger};
+             ConfigResourceType::kBrokerLogger, ConfigResourceType::kGroup};
   }
   core::ImagePtr image = context.services.cluster.ptr();
   if (response.error_code == ErrorCode::kNone) {

@@ -198,7 +198,7 @@ void Broker::Parts::BuildServices() {
   topics = std::make_unique<service::TopicService>(service::TopicService::Environment{
       first, *store, *view, *host, *directories, config.properties, self});
   broker_configs = std::make_unique<service::BrokerConfigService>(
-      service::BrokerConfigService::Environment{first, *store, *topics});
+      service::BrokerConfigService::Environment{first, *store, *topics, *view});
   groups = std::make_unique<service::GroupService>(
       service::GroupService::Environment{table, *view, *topics, *disk_pool, config.properties});
   producer_ids = std::make_unique<service::ProducerIds>(first, *store);

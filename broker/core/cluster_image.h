@@ -74,6 +74,9 @@ class ClusterImage {
   std::vector<BrokerImage> brokers;
   // The properties of the broker that holds this image.
   std::shared_ptr<const BrokerConfigs> configs;
+  // What was set for single groups, by their names; never null.
+  using GroupConfigs = std::map<std::string, PropertyValues, std::less<>>;
+  std::shared_ptr<const GroupConfigs> groups = std::make_shared<const GroupConfigs>();
 
   // Null when there is no such topic.
   const TopicImage* FindTopic(std::string_view name) const;

@@ -1,6 +1,7 @@
 #include "broker/core/config_change.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <absl/container/flat_hash_set.h>
@@ -98,7 +99,8 @@ class Planner {
  private:
   // Kafka tells the two apart.
   ErrorCode InvalidValueError() const {
-    return scope_ == PropertyScope::kTopic ? ErrorCode::kInvalidConfig : ErrorCode::kInvalidRequest;
+    return scope_ == PropertyScope::kBroker ? ErrorCode::kInvalidRequest
+                                            : ErrorCode::kInvalidConfig;
   }
 
   PropertyScope scope_;
@@ -125,22 +127,71 @@ Refusal Unchangeable(const Property& property, BrokerLevel level) {
 
 }  // namespace
 
-ConfigPlan PlanTopicConfigs(PropertyValues set, const std::vector<ConfigChange>& changes) {
-  Planner planner(PropertyScope::kTopic, std::move(set));
+namespace {
+
+ConfigPlan PlanConfigs(PropertyScope scope, PropertyValues set,
+                       const std::vector<ConfigChange>& changes) {
+  Planner planner(scope, std::move(set));
   for (const ConfigChange& change : changes) {
     if (change.operation == ConfigOperation::kDelete) {
       planner.Delete(change.name);
       continue;
     }
-    const Property* property = FindProperty(PropertyScope::kTopic, change.name);
+    const Property* property = FindProperty(scope, change.name);
     if (property == nullptr) {
-      return Refused(
-          {ErrorCode::kInvalidConfig, UnknownProperty(PropertyScope::kTopic, change.name)});
+      return Refused({ErrorCode::kInvalidConfig, UnknownProperty(scope, change.name)});
     }
     Refusal refusal = planner.Change(*property, change);
     if (refusal.error != ErrorCode::kNone) return Refused(std::move(refusal));
   }
   return planner.Take();
+}
+
+// A group's property, and the broker's: what counts without it, and between what it must lie.
+struct GroupBound {
+  std::string_view name;
+  std::string_view broker;
+  std::string_view least;
+  std::string_view most;
+};
+
+constexpr std::array kGroupBounds = std::to_array<GroupBound>({
+    {"consumer.session.timeout.ms", "group.consumer.session.timeout.ms",
+     "group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms"},
+    {"consumer.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms",
+     "group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"},
+    {"consumer.assignment.interval.ms", "group.consumer.assignment.interval.ms",
+     "group.consumer.min.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"},
+});
+
+Refusal OutOfBounds(const PropertyValues& values, const Properties& broker) {
+  Properties group(PropertyScope::kGroup);
+  for (const auto& [name, value] : values) static_cast<void>(group.Set(name, value));
+  for (const GroupBound& bound : kGroupBounds) {
+    if (!group.IsSet(bound.name)) continue;
+    const int64_t value = group.Integer(bound.name);
+    const int64_t usual = broker.Integer(bound.broker);
+    const int64_t least = std::min(broker.Integer(bound.least), usual);
+    const int64_t most = std::max(broker.Integer(bound.most), usual);
+    if (value >= least && value <= most) continue;
+    return {ErrorCode::kInvalidConfig, fmt::format("{} must be {} to {} here ({}, {})", bound.name,
+                                                   least, most, bound.least, bound.most)};
+  }
+  return {};
+}
+
+}  // namespace
+
+ConfigPlan PlanTopicConfigs(PropertyValues set, const std::vector<ConfigChange>& changes) {
+  return PlanConfigs(PropertyScope::kTopic, std::move(set), changes);
+}
+
+ConfigPlan PlanGroupConfigs(PropertyValues set, const std::vector<ConfigChange>& changes,
+                            const Properties& broker) {
+  ConfigPlan plan = PlanConfigs(PropertyScope::kGroup, std::move(set), changes);
+  if (plan.error != ErrorCode::kNone) return plan;
+  Refusal refusal = OutOfBounds(plan.values, broker);
+  return refusal.error == ErrorCode::kNone ? plan : Refused(std::move(refusal));
 }
 
 ConfigPlan PlanBrokerConfigs(PropertyValues set, const std::vector<ConfigChange>& changes,

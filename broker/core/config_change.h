@@ -40,6 +40,10 @@ enum class BrokerLevel { kAll, kOne };
 
 // `set`: what is set before; empty where the request replaces everything.
 ConfigPlan PlanTopicConfigs(PropertyValues set, const std::vector<ConfigChange>& changes);
+// A group's values must lie between the bounds that the broker has for them, and those of a broker
+// that is started with values outside of them do not count as outside.
+ConfigPlan PlanGroupConfigs(PropertyValues set, const std::vector<ConfigChange>& changes,
+                            const Properties& broker);
 ConfigPlan PlanBrokerConfigs(PropertyValues set, const std::vector<ConfigChange>& changes,
                              BrokerLevel level);
 

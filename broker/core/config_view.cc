@@ -17,6 +17,7 @@ void AddLayer(const BrokerConfigs& broker, ConfigLayer layer, std::string_view n
               std::vector<ConfigSetting>& settings) {
   switch (layer) {
     case ConfigLayer::kTopic:
+    case ConfigLayer::kGroup:
       return;
     case ConfigLayer::kOneBroker:
       return AddIfSet(broker.for_this(), name, layer, settings);
@@ -51,10 +52,11 @@ ConfigLayer LayerOf(const std::vector<ConfigSetting>& settings) {
   return settings.empty() ? ConfigLayer::kDefault : settings[0].layer;
 }
 
-ConfigView ViewOfTopic(const Property& property, const BrokerConfigs& broker,
-                       const PropertyValues& set) {
+// Of a topic or a group, which `own` says.
+ConfigView ViewOfOne(const Property& property, const BrokerConfigs& broker,
+                     const PropertyValues& set, ConfigLayer own) {
   ConfigView view{.property = &property, .is_read_only = false};
-  AddIfSet(set, property.name, ConfigLayer::kTopic, view.settings);
+  AddIfSet(set, property.name, own, view.settings);
   if (!view.settings.empty()) {
     view.value = view.settings[0].value;
   } else if (property.broker_name.empty()) {
@@ -87,7 +89,16 @@ std::vector<ConfigView> ViewTopic(const BrokerConfigs& broker, const PropertyVal
   std::vector<ConfigView> views;
   for (const Property& property : AllProperties()) {
     if (property.scope != PropertyScope::kTopic) continue;
-    views.push_back(ViewOfTopic(property, broker, set));
+    views.push_back(ViewOfOne(property, broker, set, ConfigLayer::kTopic));
+  }
+  return views;
+}
+
+std::vector<ConfigView> ViewGroup(const BrokerConfigs& broker, const PropertyValues& set) {
+  std::vector<ConfigView> views;
+  for (const Property& property : AllProperties()) {
+    if (property.scope != PropertyScope::kGroup) continue;
+    views.push_back(ViewOfOne(property, broker, set, ConfigLayer::kGroup));
   }
   return views;
 }

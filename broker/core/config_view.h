@@ -13,8 +13,8 @@
 
 namespace millrace::core {
 
-// Who set a value, the first that counts first.
-enum class ConfigLayer { kTopic, kOneBroker, kAllBrokers, kAtStart, kDefault };
+// Who set a value, the first that counts first; a group's own come where a topic's do.
+enum class ConfigLayer { kTopic, kOneBroker, kAllBrokers, kAtStart, kDefault, kGroup };
 
 struct ConfigSetting {
   std::string_view name;
@@ -33,6 +33,8 @@ struct ConfigView {
 
 // Every property of a topic; `set` are the topic's own.
 std::vector<ConfigView> ViewTopic(const BrokerConfigs& broker, const PropertyValues& set);
+// Every property of a group; `set` are the group's own.
+std::vector<ConfigView> ViewGroup(const BrokerConfigs& broker, const PropertyValues& set);
 // Every property of this broker.
 std::vector<ConfigView> ViewBroker(const BrokerConfigs& broker);
 // What was changed for all brokers while they ran.

@@ -5,8 +5,8 @@
 //   if (auto fault = broker.Set("log.retention.hours", "2")) return *fault;
 //   broker.Effective("log.retention.ms");   // "7200000": the finest unit that is set
 //
-// Pure. A topic property takes its default from the broker property named in `broker_name`
-// (retention.ms from log.retention.ms, and so on).
+// Pure. A topic's or group's property takes its default from the broker property named in
+// `broker_name` (retention.ms from log.retention.ms, and so on).
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace millrace::core {
 
 // Kafka's types; kText is its STRING. A list is separated by commas.
 enum class PropertyType { kBool, kInt, kShort, kLong, kDouble, kText, kList };
-enum class PropertyScope { kBroker, kTopic };
+enum class PropertyScope { kBroker, kTopic, kGroup };
 // Kafka's update modes: who may change a broker property while the broker runs.
 enum class UpdateMode { kReadOnly, kPerBroker, kClusterWide };
 
@@ -31,10 +31,11 @@ struct Property {
   std::string_view default_value;  // empty: none
   int64_t min = INT64_MIN;
   int64_t max = INT64_MAX;
-  std::string_view choices;      // comma-separated; empty: any text, any number within the bounds
-  std::string_view broker_name;  // topic scope: where the default comes from; empty: from here
-  std::string_view help;         // topic scope: empty where the broker property's says it
-  UpdateMode update = UpdateMode::kReadOnly;  // broker scope; a topic's can always be changed
+  std::string_view choices;  // comma-separated; empty: any text, any number within the bounds
+  std::string_view
+      broker_name;        // else than broker scope: where the default comes from; empty: here
+  std::string_view help;  // the same: empty where the broker property's says it
+  UpdateMode update = UpdateMode::kReadOnly;  // broker scope; others can always be changed
   // False: checked, stored and shown as in Kafka, but nothing here depends on it.
   bool has_effect = true;
   bool allows_zero = true;  // between a minimum below it and a maximum above

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "configs/brokers/";
 constexpr std::string_view kForAll = "configs/brokers/default";
+constexpr std::string_view kGroupPrefix = "configs/groups/";
 
 std::string KeyOf(std::optional<BrokerId> broker) {
   if (!broker.has_value()) return std::string(kForAll);
@@ -54,11 +55,46 @@ bool ApplyBrokerConfigs(std::string_view key, const std::optional<std::string>& 
   return true;
 }
 
-// Tried again when somebody else changed the same properties in between.
-awaitable<ConfigOutcome> BrokerConfigService::AlterHere(std::optional<BrokerId> broker,
-                                                        ConfigAlteration alteration) {
-  std::string key = KeyOf(broker);
+bool ApplyGroupConfigs(std::string_view key, const std::optional<std::string>& value,
+                       core::ClusterImage& image) {
+  if (!key.starts_with(kGroupPrefix)) return false;
+  const std::string_view group = key.substr(kGroupPrefix.size());
+  auto groups = std::make_shared<core::ClusterImage::GroupConfigs>(*image.groups);
+  std::optional<core::PropertyValues> values = core::PropertyValues();
+  if (value.has_value()) values = Decode(*value);
+  if (!values.has_value()) spdlog::error("the metadata of a group's properties does not parse");
+  if (values.has_value() && !values->empty()) {
+    groups->insert_or_assign(std::string(group), *std::move(values));
+  } else {
+    auto found = groups->find(group);
+    if (found != groups->end()) groups->erase(found);
+  }
+  image.groups = std::move(groups);
+  return true;
+}
+
+awaitable<ConfigOutcome> BrokerConfigService::AlterBroker(std::optional<BrokerId> broker,
+                                                          ConfigAlteration alteration) {
   core::BrokerLevel level = broker.has_value() ? core::BrokerLevel::kOne : core::BrokerLevel::kAll;
+  Plan plan = [level](core::PropertyValues set, const std::vector<core::ConfigChange>& changes) {
+    return core::PlanBrokerConfigs(std::move(set), changes, level);
+  };
+  co_return co_await AlterAt(KeyOf(broker), std::move(alteration), std::move(plan));
+}
+
+awaitable<ConfigOutcome> BrokerConfigService::AlterOneGroup(std::string group,
+                                                            ConfigAlteration alteration) {
+  const core::ImagePtr image = environment_.view.ptr();
+  Plan plan = [image](core::PropertyValues set, const std::vector<core::ConfigChange>& changes) {
+    return core::PlanGroupConfigs(std::move(set), changes, image->configs->effective());
+  };
+  co_return co_await AlterAt(std::string(kGroupPrefix) + group, std::move(alteration),
+                             std::move(plan));
+}
+
+// Tried again when somebody else changed the same properties in between.
+awaitable<ConfigOutcome> BrokerConfigService::AlterAt(std::string key, ConfigAlteration alteration,
+                                                      Plan make_plan) {
   for (;;) {
     absl::StatusOr<metadata::Listing> listing = co_await environment_.store.List(key);
     if (!listing.ok()) {
@@ -71,8 +107,8 @@ awaitable<ConfigOutcome> BrokerConfigService::AlterHere(std::optional<BrokerId> 
       condition.modified = listing->entries[0].modified;
       before = Decode(listing->entries[0].value).value_or(core::PropertyValues());
     }
-    core::ConfigPlan plan = core::PlanBrokerConfigs(
-        alteration.replace ? core::PropertyValues() : before, alteration.changes, level);
+    core::ConfigPlan plan =
+        make_plan(alteration.replace ? core::PropertyValues() : before, alteration.changes);
     bool is_done = plan.error != ErrorCode::kNone || alteration.validate_only;
     if (is_done) co_return ConfigOutcome{plan.error, std::move(plan.message)};
     for (const std::string& name : plan.without_effect) {

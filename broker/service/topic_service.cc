@@ -68,6 +68,7 @@ awaitable<absl::Status> TopicService::Start() {
   auto image = std::make_shared<core::ClusterImage>(environment_.view.current());
   for (const metadata::Entry& entry : listing->entries) {
     ApplyBrokerConfigs(entry.key, entry.value, environment_.self, *image);
+    ApplyGroupConfigs(entry.key, entry.value, *image);
   }
   co_await OpenTopics(std::move(listing->entries), *image);
   environment_.directories.TakeStock(*image);
@@ -159,6 +160,7 @@ awaitable<bool> TopicService::ApplyOne(metadata::Mutation mutation, core::Cluste
                                        std::vector<core::ClusterImage::TopicPtr>& deleted) {
   bool is_config = ApplyBrokerConfigs(mutation.key, mutation.value, environment_.self, image);
   if (is_config) co_await ApplyDefaults(image);
+  if (ApplyGroupConfigs(mutation.key, mutation.value, image)) co_return true;
   if (!mutation.key.starts_with(kTopicPrefix)) co_return is_config;
   std::string name = mutation.key.substr(kTopicPrefix.size());
   if (!mutation.value.has_value()) {

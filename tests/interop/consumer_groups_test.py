@@ -7,6 +7,7 @@ import wire
 from clients import run
 
 CONSUMER = {"group.protocol": "consumer"}
+CONFIGS_TOOL = "kafka.admin.ConfigCommand"
 
 
 class ConsumerProtocolTest(groups_test.SharedGroupTest):
@@ -55,6 +56,21 @@ class JavaConsumerProtocolTest(groups_test.JavaGroupsTest):
         self.assertEqual(self.described("tools-group"), {("tools", 0): (20, 30, 10)})
         self.tool("--group", "tools-group", "--delete")
         self.assertNotIn("tools-group", self.tool("--list").splitlines())
+
+    def test_kafka_configs_sets_what_counts_for_a_group(self):
+        def configs(*arguments, check=True):
+            done = groups_test.java(CONFIGS_TOOL, self.broker, "--entity-type", "groups",
+                                    "--entity-name", "slow-group", *arguments, check=check)
+            return (done.stdout + done.stderr).decode()
+
+        configs("--alter", "--add-config", "consumer.session.timeout.ms=50000")
+        self.assertIn("consumer.session.timeout.ms=50000", configs("--describe"))
+        self.assertIn("consumer.session.timeout.ms must be 45000 to 60000",
+                      configs("--alter", "--add-config", "consumer.session.timeout.ms=60001",
+                              check=False))
+        ours = run([support.MILLRACE, "config", "describe", "--group", "slow-group",
+                    "--bootstrap-server", self.broker.address]).stdout.decode()
+        self.assertRegex(ours, "consumer.session.timeout.ms +50000")
 
 
 if __name__ == "__main__":

@@ -259,8 +259,9 @@ ConsumerHeartbeatAnswer Machine::LeadOn(const Step& step, const ConsumerHeartbea
   if (next != member) {
     Emit(step.output, PutConsumerMember{std::string(step.group_id), seat.id, next});
   }
+  const ConsumerSettings settings = SettingsOf(step.group_id);
   SetTimer(step.output, {TimerKind::kSession, std::string(step.group_id), seat.id},
-           options_.consumer.session_timeout_ms);
+           settings.session_timeout_ms);
   const bool is_unrevoked = next.state == MemberState::kUnrevoked;
   if (is_unrevoked != was_unrevoked) {
     std::optional<int64_t> revoke_ms;
@@ -269,7 +270,7 @@ ConsumerHeartbeatAnswer Machine::LeadOn(const Step& step, const ConsumerHeartbea
   }
   ConsumerHeartbeatAnswer answer{.member_id = seat.id,
                                  .epoch = next.epoch,
-                                 .interval_ms = options_.consumer.heartbeat_interval_ms,
+                                 .interval_ms = settings.heartbeat_interval_ms,
                                  .assignment = std::nullopt};
   const bool has_changed = !seat.before.has_value() || seat.before->assigned != next.assigned;
   if (TellsAll(heartbeat) || has_changed) answer.assignment = std::move(next.assigned);

@@ -1,7 +1,7 @@
 // What becomes of a consumer group when its members or their topics have changed: a new epoch, and
 // a target for it.
 #include <algorithm>
-#include <array>
+#include <type_traits>
 #include <utility>
 
 #include "broker/core/group/machine.h"
@@ -68,10 +68,10 @@ void Machine::MakeTarget(const Step& step, const ReadableTopics& topics) {
   }
   for (PutConsumerMember& one : changed) Emit(step.output, std::move(one));
   PutEpochs(step, group.epoch, group.epoch, group.topics_hash);
-  if (options_.consumer.assignment_interval_ms <= 0) return;
+  const int64_t interval_ms = SettingsOf(step.group_id).assignment_interval_ms;
+  if (interval_ms <= 0) return;
   consumer_live_[std::string(step.group_id)].has_new_target = true;
-  SetTimer(step.output, {TimerKind::kAssign, std::string(step.group_id), ""},
-           options_.consumer.assignment_interval_ms);
+  SetTimer(step.output, {TimerKind::kAssign, std::string(step.group_id), ""}, interval_ms);
 }
 
 void Machine::OnAssignTimeout(const Step& step) {
@@ -79,6 +79,23 @@ void Machine::OnAssignTimeout(const Step& step) {
   if (live == consumer_live_.end()) return;
   live->second.has_new_target = false;
   if (FindConsumerGroup(step.group_id) != nullptr) FollowUp(step, Change::kNone);
+}
+
+Machine::ConsumerSettings Machine::SettingsOf(std::string_view group_id) const {
+  const ConsumerOptions& usual = options_.consumer;
+  ConsumerSettings settings{usual.session_timeout_ms, usual.heartbeat_interval_ms,
+                            usual.assignment_interval_ms};
+  auto found = image_->groups->find(group_id);
+  if (found == image_->groups->end()) return settings;
+  Properties own(PropertyScope::kGroup);
+  for (const auto& [name, value] : found->second) static_cast<void>(own.Set(name, value));
+  auto take = [&own](std::string_view name, auto& setting) {
+    if (own.IsSet(name)) setting = static_cast<std::decay_t<decltype(setting)>>(own.Integer(name));
+  };
+  take("consumer.session.timeout.ms", settings.session_timeout_ms);
+  take("consumer.heartbeat.interval.ms", settings.heartbeat_interval_ms);
+  take("consumer.assignment.interval.ms", settings.assignment_interval_ms);
+  return settings;
 }
 
 // What most members ask for; of several the one that stands first in the options.
@@ -121,7 +138,7 @@ void Machine::TouchConsumer(Output& output, std::string_view group_id,
                             const std::string& member_id) const {
   const ConsumerMember& member = *FindConsumerGroup(group_id)->FindMember(member_id);
   SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id},
-           options_.consumer.session_timeout_ms);
+           SettingsOf(group_id).session_timeout_ms);
   if (member.state != MemberState::kUnrevoked) return;
   SetTimer(output, {TimerKind::kRevoke, std::string(group_id), member_id},
            member.rebalance_timeout_ms);

@@ -247,6 +247,13 @@ class Machine {
   void OnRevokeTimeout(const Step& step, const std::string& member_id);
   void OnAssignTimeout(const Step& step);
   Assignor AssignorOf(const ConsumerGroup& group) const;
+  // What counts for a group: its own settings, and the options where it has none.
+  struct ConsumerSettings {
+    int32_t session_timeout_ms;
+    int32_t heartbeat_interval_ms;
+    int64_t assignment_interval_ms;
+  };
+  ConsumerSettings SettingsOf(std::string_view group_id) const;
 
   // offsets.cc
   CommitAnswer Decide(Output& output, const Commit& commit, TimestampMs now);

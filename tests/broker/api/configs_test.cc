@@ -105,8 +105,12 @@ TEST_CASE("alter configs: what is refused, by its reason, changes nothing") {
   CHECK(Alter(client, Type::kBroker, "1", {{"num.partitions", "7"}}).error == kInvalidRequest);
   CHECK(Alter(client, Type::kBroker, "", {{"log.roll.m", "7"}}).error == kInvalidConfig);
   CHECK(Alter(client, Type::kClientMetrics, "m", {{"interval.ms", "7"}}).error == kInvalidRequest);
-  CHECK(Alter(client, Type::kGroup, "g", {{"consumer.session.timeout.ms", "7"}}).error ==
+  CHECK(Alter(client, Type::kGroup, "", {{"consumer.session.timeout.ms", "50000"}}).error ==
         kInvalidRequest);
+  CHECK(Alter(client, Type::kGroup, "g", {{"consumer.session.timeout.m", "50000"}}).error ==
+        kInvalidConfig);
+  CHECK(Alter(client, Type::kGroup, "g", {{"consumer.session.timeout.ms", "x"}}).error ==
+        kInvalidConfig);
   CHECK(Alter(client, Type::kUnknown, "", {{"a", "7"}}).error == kInvalidRequest);
   CHECK(Alter(client, Type{99}, "", {{"a", "7"}}).error == kInvalidRequest);
   CHECK(Replace(client, Type::kTopic, "t", {{"flush.ms", std::nullopt}}).error == kInvalidRequest);
@@ -349,11 +353,41 @@ TEST_CASE("describe configs: what there is not, by its reason") {
   CHECK(Describe(client, Type::kClientMetrics, "").error == kInvalidRequest);
   CHECK(Describe(client, Type::kGroup, "").error == kInvalidRequest);
   CHECK(Describe(client, Type::kUnknown, "x").error == kInvalidRequest);
-  for (Type type : {Type::kClientMetrics, Type::kGroup}) {
-    Described described = Describe(client, type, "x");
-    CHECK(described.error == kNone);
-    CHECK(described.configs.empty());
+  Described described = Describe(client, Type::kClientMetrics, "x");
+  CHECK(described.error == kNone);
+  CHECK(described.configs.empty());
+}
+
+TEST_CASE("configs: a group's are set within the broker's bounds, kept, shown and deleted") {
+  TestBroker broker(1, {{"group.consumer.session.timeout.ms", "61000"}});
+  {
+    TestClient client = broker.Connect();
+    const auto set = [&](std::string_view value) {
+      return Alter(client, Type::kGroup, "g/1", {{"consumer.session.timeout.ms", value}}).error;
+    };
+    CHECK(set("44999") == ErrorCode::kInvalidConfig);
+    CHECK(set("61001") == ErrorCode::kInvalidConfig);
+    CHECK(set("61000") == ErrorCode::kNone);
+    CHECK(set("45000") == ErrorCode::kNone);
   }
+  broker.Restart();
+  TestClient client = broker.Connect();
+  Described described = Describe(client, Type::kGroup, "g/1");
+  CHECK(described.configs.size() == 3);
+  CHECK(described.at("consumer.session.timeout.ms").value == "45000");
+  CHECK(described.at("consumer.session.timeout.ms").source == Source::kGroupConfig);
+  CHECK(described.at("consumer.heartbeat.interval.ms").value == "5000");
+  CHECK(Describe(client, Type::kGroup, "h").at("consumer.session.timeout.ms").value == "61000");
+  std::vector<Type> types{Type::kGroup};
+  auto list = [&] {
+    return client.Call(wire::ListConfigResourcesRequest{.resource_types = ArrayOf(types)}, 1);
+  };
+  REQUIRE(list()->config_resources.size() == 1);
+  CHECK(list()->config_resources[0].resource_name == "g/1");
+  CHECK(Alter(client, Type::kGroup, "g/1",
+              {{"consumer.session.timeout.ms", std::nullopt, Operation::kDelete}})
+            .error == ErrorCode::kNone);
+  CHECK(list()->config_resources.empty());
 }
 
 TEST_CASE("describe configs: every version shows a topic's properties and their sources") {

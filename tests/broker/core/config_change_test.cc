@@ -33,6 +33,22 @@ TEST_CASE("config change: a message does not grow with what it refuses") {
   CHECK(PlanTopicConfigs({}, {{"message.timestamp.type", kSet, huge}}).message.size() < 300);
 }
 
+TEST_CASE(
+    "config change: a group's values lie within the broker's bounds, and its own value does") {
+  Properties broker(PropertyScope::kBroker);
+  auto plan = [&](const char* name, const char* value) {
+    return PlanGroupConfigs({}, {{name, kSet, value}}, broker);
+  };
+  CHECK(plan("consumer.heartbeat.interval.ms", "4999").error == ErrorCode::kInvalidConfig);
+  CHECK_THAT(plan("consumer.heartbeat.interval.ms", "15001").message, Contains("5000 to 15000"));
+  CHECK(plan("consumer.heartbeat.interval.m", "5000").error == ErrorCode::kInvalidConfig);
+  CHECK(plan("retention.ms", "5000").error == ErrorCode::kInvalidConfig);
+  CHECK(plan("consumer.heartbeat.interval.ms", "5000").error == ErrorCode::kNone);
+  CHECK_FALSE(broker.Set("group.consumer.heartbeat.interval.ms", "300").has_value());
+  CHECK(plan("consumer.heartbeat.interval.ms", "300").error == ErrorCode::kNone);
+  CHECK(plan("consumer.heartbeat.interval.ms", "299").error == ErrorCode::kInvalidConfig);
+}
+
 TEST_CASE("config change: a broker's read-only properties stay as they are") {
   for (const char* name : {"num.partitions", "listeners", "log.retention.hours", "node.id"}) {
     ConfigPlan plan = PlanBrokerConfigs({}, {{name, kSet, "1"}}, BrokerLevel::kOne);

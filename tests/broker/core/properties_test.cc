@@ -188,7 +188,7 @@ TEST_CASE("properties: the table is sound") {
       CHECK(FindProperty(PropertyScope::kBroker, unit.name) != nullptr);
     }
     if (property.broker_name.empty()) continue;
-    REQUIRE(property.scope == PropertyScope::kTopic);
+    REQUIRE(property.scope != PropertyScope::kBroker);
     const Property* broker = FindProperty(PropertyScope::kBroker, property.broker_name);
     REQUIRE(broker != nullptr);
     CHECK(broker->type == property.type);

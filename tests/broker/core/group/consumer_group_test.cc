@@ -218,6 +218,24 @@ TEST_CASE("consumer group: the assignor that most members ask for shares out") {
   CHECK(a.owned == PartitionsOf(1, {0, 1, 2}));
 }
 
+TEST_CASE("consumer group: what is set for the group counts before what is set for all") {
+  Harness harness = MakeHarness();
+  auto image = std::make_shared<ClusterImage>(*ImageOf({{"orders", 6}}));
+  image->groups = std::make_shared<const ClusterImage::GroupConfigs>(
+      ClusterImage::GroupConfigs{{"g",
+                                  {{"consumer.session.timeout.ms", "50000"},
+                                   {"consumer.heartbeat.interval.ms", "7000"},
+                                   {"consumer.assignment.interval.ms", "3000"}}}});
+  harness.machine.SetImage(image);
+  Consumer a{.id = "a"};
+  CHECK(Beat(harness, "g", a).interval_ms == 7'000);
+  CHECK(harness.After(SessionOf("g", "a")) == 50'000);
+  CHECK(harness.After(AssignOf("g")) == 3'000);
+  Consumer b{.id = "b"};
+  CHECK(Beat(harness, "other", b).interval_ms == 5'000);
+  CHECK_FALSE(harness.HasTimer(AssignOf("other")));
+}
+
 TEST_CASE("consumer group: it takes no more members than it may") {
   Harness harness({.consumer = {.members_max = 1}});
   harness.machine.SetImage(ImageOf({{"orders", 6}}));
