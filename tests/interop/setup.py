@@ -22,6 +22,7 @@ from support import (GO_DIR, INTEROP_DIR, JAVA39_DIR, JAVA_DIR, JS_DIR, PYTHON_C
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVERS = os.path.join(HERE, "drivers")
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+JS_FILES = ("package.json", "kafkajs_driver.js", "kafkajs_member.js")
 GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -105,7 +106,7 @@ def prepare_java(folder, pom, names, *options):
 
 
 def prepare_js():
-    inputs = [os.path.join(DRIVERS, name) for name in ("package.json", "kafkajs_driver.js")]
+    inputs = [os.path.join(DRIVERS, name) for name in JS_FILES]
 
     def work():
         for name in inputs:
@@ -174,10 +175,11 @@ PREPARATIONS = {
     "confluent-kafka": lambda: prepare_venv(VENV_DIR, "confluent.txt"),
     "kafka-python and aiokafka": lambda: prepare_venv(PYTHON_CLIENTS_DIR, "python.txt"),
     "Kafka for Java": lambda: prepare_java(JAVA_DIR, os.path.join(HERE, "java", "pom.xml"),
-                                           ["Interop.java", "Driver.java", "Tools.java"]),
+                                           ["Interop.java", "Driver.java", "Member.java",
+                                            "Tools.java"]),
     # The clients alone: tests/golden/recode_test.py needs them, too.
     "kafka-clients 3.9.2": lambda: prepare_java(
-        JAVA39_DIR, os.path.join(HERE, "..", "golden", "pom.xml"), ["Driver.java"],
+        JAVA39_DIR, os.path.join(HERE, "..", "golden", "pom.xml"), ["Driver.java", "Member.java"],
         "-Dkafka.version=3.9.2"),
     "kafkajs": prepare_js,
     "franz-go and sarama": prepare_go,

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, Records
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 import lines
+from aiokafka_member import AiokafkaMember
 
 MILLISECONDS_MAX = 60_000
 
@@ -166,6 +167,9 @@ class Aiokafka:
         found = await self.administer(
             lambda admin: admin.delete_records({asked: RecordsToDelete(int(offset))}))
         return [(found[asked],)]
+
+    async def do_member(self, **settings):
+        await AiokafkaMember(self.settings, settings, code_of).live()
 
     async def do_groups(self):
         found = await self.administer(lambda admin: admin.list_consumer_groups())

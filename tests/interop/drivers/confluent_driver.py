@@ -7,6 +7,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 import lines
+from confluent_member import ConfluentMember
 
 SECONDS_MAX = 60
 
@@ -150,6 +151,9 @@ class Confluent:
     def delete_records(self, topic, partition, offset):
         asked = TopicPartition(topic, int(partition), int(offset))
         yield (self.wait(self.admin.delete_records([asked])).low_watermark,)
+
+    def member(self, **settings):
+        ConfluentMember(self.servers, settings, code_of).live()
 
     def groups(self):
         found = self.admin.list_consumer_groups().result(SECONDS_MAX)

@@ -8,6 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.structs import OffsetAndMetadata
 
 import lines
+from kafka_python_member import KafkaPythonMember
 
 MILLISECONDS_MAX = 60_000
 OLD = kafka.__version__.startswith("2.")
@@ -166,6 +167,9 @@ class KafkaPython:
         asked = TopicPartition(topic, int(partition))
         found = self.admin().delete_records({asked: int(offset)})[asked]
         yield (found["low_watermark"],)
+
+    def member(self, **settings):
+        KafkaPythonMember(self.settings, settings, code_of).live()
 
     def groups(self):
         if OLD:

@@ -1,6 +1,7 @@
 // A driver for kafkajs (tests/interop/README.md has the protocol).
 'use strict'
 
+const { writeFileSync } = require('fs')
 const readline = require('readline')
 const {
   CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, Partitioners, logLevel,
@@ -9,6 +10,7 @@ const lz4 = require('lz4js')
 const xxhash = require('lz4js/xxh32')
 const snappyCodec = require('kafkajs-snappy')
 const { ZstdCodec } = require('zstd-codec')
+const member = require('./kafkajs_member')
 
 const OFFSET_OF_FLAGS = 4
 const BLOCKS_ARE_INDEPENDENT = 0x20
@@ -157,6 +159,8 @@ async function consume({ topic }) {
   return read({ topic, count })
 }
 
+let nextLine
+
 const commands = {
   hello: () => [require('kafkajs/package.json').version],
   produce,
@@ -205,6 +209,7 @@ const commands = {
     await admin.deleteTopicRecords({ topic, partitions })
     return ['-']
   }),
+  member: settings => member(kafka, settings, nextLine),
   groups: () => withAdmin(async admin =>
     (await admin.listGroups()).groups.map(({ groupId }) => groupId)),
 }
@@ -217,7 +222,7 @@ function codeOf(error) {
   return -1
 }
 
-async function run(line, next) {
+async function run(line) {
   const [name, ...rest] = line.split('\t')
   const options = Object.fromEntries(rest.map(argument => {
     const at = argument.indexOf('=')
@@ -226,7 +231,7 @@ async function run(line, next) {
   if (options.records !== undefined) {
     const count = Number(options.records)
     options.records = []
-    while (options.records.length < count) options.records.push((await next()).value)
+    while (options.records.length < count) options.records.push(await nextLine())
   }
   try {
     const fields = (await commands[name](options)) || []
@@ -240,9 +245,9 @@ async function run(line, next) {
 
 async function main() {
   const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-  for (let line = await lines.next(); !line.done; line = await lines.next()) {
-    const answer = await run(line.value, () => lines.next())
-    process.stdout.write(answer.join('\n') + '\n')
+  nextLine = async () => (await lines.next()).value
+  for (let line = await nextLine(); line !== undefined; line = await nextLine()) {
+    writeFileSync(1, (await run(line)).join('\n') + '\n')
   }
   process.exit(0)
 }

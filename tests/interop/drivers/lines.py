@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 
+OUTPUT = os.dup(1)  # What a library prints to stdout is no answer.
 Record = collections.namedtuple("Record", "partition timestamp key value headers")
 RECORD_FIELDS = 5
 
@@ -65,8 +66,8 @@ def run(client, commands, code_of):
 
 def serve(client, code_of):
     """Answers commands until there are no more. `code_of` finds Kafka's number of an exception."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # What a library prints is no answer.
+    answers = os.fdopen(OUTPUT, "w", encoding="utf-8")
+    os.dup2(2, 1)
     for line in run(client, sys.stdin, code_of):
         answers.write(line + "\n")
         if not line.startswith("+"):

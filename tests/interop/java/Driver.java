@@ -42,10 +42,12 @@ public final class Driver {
   private final String bootstrap;
   private final Admin admin;
   private final BufferedReader commands;
+  private final PrintStream out;
   private final List<String> answer = new ArrayList<>();
 
-  private Driver(String bootstrap) {
+  private Driver(String bootstrap, PrintStream out) {
     this.bootstrap = bootstrap;
+    this.out = out;
     this.admin = Admin.create(properties());
     this.commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
   }
@@ -53,10 +55,10 @@ public final class Driver {
   public static void main(String[] args) throws Exception {
     PrintStream out = System.out;
     System.setOut(System.err);
-    new Driver(args[0]).serve(out);
+    new Driver(args[0], out).serve();
   }
 
-  private void serve(PrintStream out) throws Exception {
+  private void serve() throws Exception {
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {
       String[] words = line.split("\t");
       Map<String, String> arguments = new HashMap<>();
@@ -124,6 +126,7 @@ public final class Driver {
       case "alter-one" -> alterOne(topic, arguments.get("name"), arguments.get("value"));
       case "delete-records" -> deleteRecords(partition, Long.parseLong(arguments.get("offset")));
       case "groups" -> listGroups();
+      case "member" -> new Member(properties(), arguments, out).live(commands);
       default -> throw new IllegalArgumentException("unknown command " + command);
     }
   }

@@ -318,6 +318,6 @@ func main() {
 		"describe": d.describe, "delete": d.remove, "partitions": d.partitions,
 		"configs": d.configs, "alter": d.alter(d.admin.AlterTopicConfigsState),
 		"alter-one": d.alter(d.admin.AlterTopicConfigs), "delete-records": d.deleteRecords,
-		"groups": d.groups,
+		"groups": d.groups, "member": d.member,
 	}, codeOf)
 }

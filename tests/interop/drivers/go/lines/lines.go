@@ -13,6 +13,8 @@ import (
 
 const lineBytesMax = 16 << 20
 
+var input = bufio.NewScanner(os.Stdin)
+
 // Arguments are a command's, by name.
 type Arguments map[string]string
 
@@ -121,7 +123,6 @@ func Offset(offset int64) []string {
 
 // Serve answers commands until there are no more. codeOf finds Kafka's number of an error.
 func Serve(commands map[string]Command, codeOf func(error) int16) {
-	input := bufio.NewScanner(os.Stdin)
 	input.Buffer(nil, lineBytesMax)
 	output := bufio.NewWriter(os.Stdout)
 	for input.Scan() {

@@ -331,6 +331,6 @@ func main() {
 		"list": d.admin(list), "describe": d.admin(describe), "delete": d.admin(remove),
 		"partitions": d.admin(partitions), "configs": d.admin(configs), "alter": d.admin(alter),
 		"alter-one": d.admin(alterOne), "delete-records": d.admin(deleteRecords),
-		"groups": d.admin(groups),
+		"groups": d.admin(groups), "member": d.member,
 	}, codeOf)
 }

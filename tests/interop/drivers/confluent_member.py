@@ -1,0 +1,56 @@
+"""A member of a shared group with confluent-kafka (README.md has the protocol)."""
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+import members
+
+RECORDS_MAX = 100
+NO_PLACE = (KafkaError._AUTO_OFFSET_RESET, KafkaError._NO_OFFSET)
+
+
+class ConfluentMember(members.Member):
+    def __init__(self, servers, settings, code_of):
+        super().__init__(settings, code_of)
+        config = {**servers, "group.id": settings["group"], "enable.auto.commit": False,
+                  "session.timeout.ms": settings["session"],
+                  "heartbeat.interval.ms": members.HEARTBEAT_MS,
+                  "auto.offset.reset": settings["reset"].replace("none", "error"),
+                  "metadata.max.age.ms": settings["age"],
+                  "topic.metadata.refresh.interval.ms": settings["age"]}
+        if "assignor" in settings:
+            config["partition.assignment.strategy"] = settings["assignor"]
+        if "instance" in settings:
+            config["group.instance.id"] = settings["instance"]
+        self.consumer = confluent_kafka.Consumer(config)
+
+    def open(self):
+        self.consumer.subscribe(self.topics(), on_assign=lambda _, found: self.assigned(found),
+                                on_revoke=lambda _, found: self.revoked(found),
+                                on_lost=lambda _, found: self.lost(found))
+
+    def poll(self):
+        message = self.consumer.poll(members.POLL_SECONDS)
+        for _ in range(RECORDS_MAX):
+            if message is None:
+                return
+            error = message.error()
+            if error is None:
+                self.took(message.topic(), message.partition(), message.offset())
+            elif error.code() in NO_PLACE:
+                raise KafkaException(error)
+            message = self.consumer.poll(0)
+
+    def commit(self, positions):
+        offsets = [TopicPartition(*where, offset) for where, offset in positions.items()]
+        self.consumer.commit(offsets=offsets, asynchronous=False)
+        return True
+
+    def pause(self, topic, partition):
+        self.consumer.pause([TopicPartition(topic, partition)])
+
+    def resume(self, topic, partition):
+        self.consumer.resume([TopicPartition(topic, partition)])
+
+    def close(self):
+        self.consumer.close()

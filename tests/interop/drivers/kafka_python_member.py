@@ -1,0 +1,78 @@
+"""A member of a shared group with kafka-python, the newest or Debian's 2.0.2 (README.md)."""
+
+import importlib
+
+import kafka
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import RebalanceInProgressError
+from kafka.structs import OffsetAndMetadata
+
+import members
+
+METADATA = [""] if kafka.__version__.startswith("2.") else ["", -1]
+ASSIGNORS = {"range": "range.RangePartitionAssignor",
+             "roundrobin": "roundrobin.RoundRobinPartitionAssignor",
+             "cooperative-sticky": "cooperative_sticky.CooperativeStickyAssignor"}
+
+
+def assignor(name):
+    module, kind = ASSIGNORS[name].split(".")
+    return getattr(importlib.import_module(f"kafka.coordinator.assignors.{module}"), kind)
+
+
+class Listener(ConsumerRebalanceListener):
+    def __init__(self, member):
+        self.member = member
+
+    def on_partitions_assigned(self, assigned):
+        self.member.assigned(assigned)
+
+    def on_partitions_revoked(self, revoked):
+        self.member.revoked(revoked)
+
+    def on_partitions_lost(self, lost):
+        self.member.lost(lost)
+
+
+class KafkaPythonMember(members.Member):
+    def __init__(self, servers, settings, code_of):
+        super().__init__(settings, code_of)
+        config = {**servers, "group_id": settings["group"], "enable_auto_commit": False,
+                  "session_timeout_ms": int(settings["session"]),
+                  "heartbeat_interval_ms": members.HEARTBEAT_MS,
+                  "auto_offset_reset": settings["reset"],
+                  "metadata_max_age_ms": int(settings["age"])}
+        if "assignor" in settings:
+            config["partition_assignment_strategy"] = [assignor(settings["assignor"])]
+        if "instance" in settings:
+            config["group_instance_id"] = settings["instance"]
+        self.consumer = KafkaConsumer(**config)
+
+    def open(self):
+        topics = self.topics()
+        if topics[0].startswith("^"):
+            self.consumer.subscribe(pattern=topics[0], listener=Listener(self))
+        else:
+            self.consumer.subscribe(topics, listener=Listener(self))
+
+    def poll(self):
+        for batch in self.consumer.poll(int(members.POLL_SECONDS * 1000)).values():
+            for record in batch:
+                self.took(record.topic, record.partition, record.offset)
+
+    def commit(self, positions):
+        try:
+            self.consumer.commit({TopicPartition(*where): OffsetAndMetadata(offset, *METADATA)
+                                  for where, offset in positions.items()})
+        except RebalanceInProgressError:
+            return False
+        return True
+
+    def pause(self, topic, partition):
+        self.consumer.pause(TopicPartition(topic, partition))
+
+    def resume(self, topic, partition):
+        self.consumer.resume(TopicPartition(topic, partition))
+
+    def close(self):
+        self.consumer.close()

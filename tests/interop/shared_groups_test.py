@@ -1,0 +1,266 @@
+"""Consumers of every client share topics in groups of the classic protocol: they come, leave and
+die, pause, come back by name, follow a pattern, and start where they are told to."""
+
+import itertools
+import unittest
+
+import client_suite
+import driver
+import shared_groups
+import support
+import wire
+from clients import Confluent, Record
+
+PARTITIONS, MIXED_PARTITIONS = 6, 12
+ROUND_RECORDS = 5  # for each partition
+
+STATIC, PATTERN = "static members", "patterns"
+# What a client reports that has no offset and may not make one up; the others have no such policy.
+NO_OFFSET = {"confluent": driver.AUTO_OFFSET_RESET, "debian-confluent": driver.AUTO_OFFSET_RESET,
+             "kafka-python": -1, "debian-kafka-python": -1, "aiokafka": -1, "java-3.9": -1,
+             "java-4.3": -1}
+EVERYTHING = frozenset([STATIC, PATTERN])
+RANGE, ROUND_ROBIN, COOPERATIVE = "range", "roundrobin", "cooperative-sticky"
+
+# The assignors that a client is put to, and what else it has. groups_test.py has librdkafka's.
+CLIENTS = {
+    "confluent": ((), EVERYTHING),
+    "debian-confluent": ((RANGE, COOPERATIVE), EVERYTHING),
+    "kafka-python": ((RANGE, COOPERATIVE), EVERYTHING),
+    "debian-kafka-python": ((ROUND_ROBIN,), {PATTERN}),
+    "debian-kafka-python-0.10": ((RANGE,), {PATTERN}),
+    "aiokafka": ((RANGE,), EVERYTHING),
+    # It has an assignor of its own, and looks for topics only when it subscribes.
+    "kafkajs": ((None,), frozenset()),
+    "franz-go": ((COOPERATIVE, RANGE), EVERYTHING),
+    "sarama-newest": ((RANGE,), {STATIC}),
+    "java-3.9": ((COOPERATIVE,), EVERYTHING),
+    "java-4.3": ((RANGE, COOPERATIVE), EVERYTHING),
+}
+MIXED = {
+    RANGE: ("confluent", "java-4.3", "kafka-python", "franz-go", "sarama-newest", "aiokafka",
+            "debian-confluent"),
+    ROUND_ROBIN: ("java-3.9", "debian-kafka-python-0.10", "sarama-newest", "confluent"),
+    COOPERATIVE: ("franz-go", "confluent", "java-4.3"),
+}
+
+
+def even(count, partitions):
+    """The shares of so many members."""
+    return sorted(partitions // count + (number < partitions % count) for number in range(count))
+
+
+def available(clients):
+    """Those that this machine has; the others are named."""
+    found = []
+    for client in clients:
+        try:
+            driver.require_client(client)
+            found.append(client)
+        except unittest.SkipTest as reason:
+            print(f"SKIPPED: {reason}")
+    return found
+
+
+class SharedGroups(client_suite.Session):
+    """A broker, and the members of groups that each share a topic of the group's name."""
+
+    numbers = itertools.count()
+
+    @classmethod
+    def setUpClass(cls):
+        support.require_confluent()
+        super().setUpClass()
+        cls.judge = shared_groups.Judge(cls.broker, cls.folder)
+        cls.addClassCleanup(cls.judge.close)
+
+    def setUp(self):
+        self.produced = {}  # topic -> {(place, offset)}
+
+    def tearDown(self):
+        self.judge.leave(*self.judge.members.values())
+        super().tearDown()
+
+    def topic(self, name, partitions=PARTITIONS):
+        """A new topic."""
+        topic = f"{name}-{next(self.numbers)}"
+        wire.create_topic(self.broker, topic, partitions)
+        self.produced[topic] = set()
+        return topic
+
+    def produce(self, topic, partitions=range(PARTITIONS), count=ROUND_RECORDS):
+        sent = [Record(partition=partition, value=b"v") for partition in partitions] * count
+        for partition, offset in Confluent.produce(self.broker, topic, sent):
+            self.produced[topic].add((f"{topic}:{partition}", offset))
+
+    def join(self, client, topic, **settings):
+        return self.judge.join(client, topic, topic, **settings)
+
+    def settled(self, group, shares):
+        """Whether all members have their share, and all that was produced is read and committed."""
+        return self.judge.shares(group) == shares and \
+            self.judge.read[group] == self.produced[group] and \
+            not any(member.uncommitted for member in self.judge.of(group))
+
+    def settle(self, topic, partitions=PARTITIONS):
+        """Until the members share the topic evenly and have read what is produced meanwhile."""
+        self.produce(topic, range(partitions))
+        shares = even(len(self.judge.of(topic)), partitions)
+        try:
+            self.judge.wait(lambda: self.settled(topic, shares), f"shares {shares}")
+        except AssertionError as error:
+            left = sorted(self.produced[topic] - self.judge.read[topic])
+            raise AssertionError(f"{error}\nunread: {left[:20]}") from None
+
+
+class Sharing(SharedGroups):
+    """What the members of one client do; `of` makes a test case of it."""
+
+    assignors, features = (), frozenset()
+
+    @classmethod
+    def setUpClass(cls):
+        driver.require_client(cls.member_client)
+        super().setUpClass()
+
+    def test_members_come_and_go(self):
+        for assignor in self.assignors:
+            with self.subTest(assignor=assignor):
+                topic = self.topic("shared")
+                first = self.join(self.member_client, topic, assignor=assignor)
+                self.settle(topic)
+                second = self.join(self.member_client, topic, assignor=assignor)
+                self.settle(topic)
+                third = self.join(self.member_client, topic, assignor=assignor)
+                self.settle(topic)
+                self.judge.leave(first)
+                self.settle(topic)
+                self.judge.leave(second, third)
+
+    def test_a_paused_partition_waits(self):
+        topic = self.topic("paused", 2)
+        member = self.join(self.member_client, topic)
+        self.settle(topic, 2)
+        before = set(self.judge.read[topic])
+        self.judge.tell(member, "pause", f"{topic}:0")
+        self.produce(topic, [0])
+        for _ in range(2):
+            self.produce(topic, [1])
+            wanted = {one for one in self.produced[topic] if one[0] == f"{topic}:1"}
+            self.judge.wait(lambda: wanted <= self.judge.read[topic], "the other partition")
+        self.assertFalse({one for one in self.judge.read[topic] - before
+                          if one[0] == f"{topic}:0"}, "reads a paused partition")
+        self.judge.tell(member, "resume", f"{topic}:0")
+        self.settle(topic, 2)
+
+    def test_a_member_begins_where_it_is_told_to(self):
+        topic = self.topic("reset", 2)
+        self.produce(topic, range(2))
+        old = set(self.produced[topic])
+        self.judge.join(self.member_client, "earliest-" + topic, topic)
+        self.judge.wait(lambda: self.judge.read["earliest-" + topic] == old, "all from the start")
+        self.judge.join(self.member_client, "latest-" + topic, topic, reset="latest")
+        read = self.judge.read["latest-" + topic]
+
+        def reads_both():
+            # When it has found the end nobody but it knows.
+            self.produce(topic, range(2), 1)
+            return len({place for place, _ in read}) == 2
+
+        self.judge.wait(reads_both, "records from the end")
+        self.assertFalse(read & old, "reads from before its time")
+        if self.member_client in NO_OFFSET:
+            none = self.judge.join(self.member_client, "none-" + topic, topic, reset="none")
+            code, text = self.judge.wait_error(none)
+            self.assertEqual(code, NO_OFFSET[self.member_client], text)
+
+    def test_a_topic_that_comes_later_matches(self):
+        group = f"like-{next(self.numbers)}"
+        first, other = self.topic(f"{group}-it"), self.topic(f"not-{group}-it")
+        if PATTERN not in self.features:
+            second = self.topic(f"{group}-it")
+        self.judge.join(self.member_client, group, f"^{group}-.*")
+        self.judge.wait(lambda: self.judge.shares(group)[0] >= PARTITIONS, "the topic that is")
+        if PATTERN in self.features:
+            second = self.topic(f"{group}-it")
+        for topic in (first, second, other):
+            self.produce(topic)
+        wanted = self.produced[first] | self.produced[second]
+        self.judge.wait(lambda: self.judge.read[group] == wanted, "what is in both topics")
+
+    def test_a_member_with_a_name_comes_back_without_a_rebalance(self):
+        topic = self.topic("static")
+        stays = self.join(self.member_client, topic, instance="one")
+        self.settle(topic)
+        bounces = self.join(self.member_client, topic, instance="two")
+        self.settle(topic)
+        owned, rebalances = set(bounces.owned), stays.rebalances
+        self.judge.kill(bounces)
+        back = self.join(self.member_client, topic, instance="two")
+        self.settle(topic)
+        self.assertEqual(back.owned, owned)
+        self.assertEqual(stays.rebalances, rebalances)
+
+
+class KilledMembersTest(SharedGroups, unittest.TestCase):
+    """A member of every client at once, for each takes a session's time to be missed."""
+
+    def test_killed_members_are_replaced(self):
+        groups = {}
+        for client in available(CLIENTS):
+            topic = self.topic(client)
+            groups[topic] = (self.join(client, topic), client)
+        for topic in groups:
+            self.settle(topic)
+        dying = {topic: self.join(client, topic, session=shared_groups.SESSION_TO_DIE_MS)
+                 for topic, (_, client) in groups.items()}
+        for topic, member in dying.items():
+            self.settle(topic)
+            self.judge.tell(member, "hold")
+            self.produce(topic)
+            self.judge.wait(lambda t=topic: self.judge.read[t] == self.produced[t], "all is read")
+            self.assertEqual(len(member.uncommitted), ROUND_RECORDS * PARTITIONS // 2)
+        for member in dying.values():
+            self.judge.kill(member)
+        for topic in groups:
+            # What they had read and not committed is read again, and nothing else.
+            self.settle(topic)
+
+
+class MixedGroupsTest(SharedGroups, unittest.TestCase):
+    """Members of different clients in one group: they understand one another's assignments."""
+
+    def test_clients_share_a_group(self):
+        for assignor, clients in MIXED.items():
+            with self.subTest(assignor=assignor):
+                topic = self.topic("mixed", MIXED_PARTITIONS)
+                members = []
+                for client in available(clients):
+                    members.append(self.join(client, topic, assignor=assignor))
+                    if len(members) <= 2:
+                        self.settle(topic, MIXED_PARTITIONS)
+                self.settle(topic, MIXED_PARTITIONS)
+                # The first one has divided the partitions until now: then another client does.
+                while len(members) > 2:
+                    self.judge.leave(members.pop(0))
+                    self.settle(topic, MIXED_PARTITIONS)
+                self.judge.leave(*members)
+
+
+def of(client):
+    """A test case: the members of one of CLIENTS, without what it has not."""
+    title = "".join(word.capitalize() for word in client.replace(".", "-").split("-"))
+    assignors, features = CLIENTS[client]
+    lacks = {}
+    if not assignors:
+        lacks["test_members_come_and_go"] = None
+    if STATIC not in features:
+        lacks["test_a_member_with_a_name_comes_back_without_a_rebalance"] = None
+    return type(title + "Test", (Sharing, unittest.TestCase),
+                {"member_client": client, "assignors": assignors, "features": features, **lacks})
+
+
+globals().update({case.__name__: case for case in map(of, CLIENTS)})
+
+if __name__ == "__main__":
+    support.main()
