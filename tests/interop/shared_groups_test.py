@@ -143,9 +143,9 @@ class Sharing(SharedGroups):
         self.settle(topic, 2)
         before = set(self.judge.read[topic])
         self.judge.tell(member, "pause", f"{topic}:0")
-        self.produce(topic, [0])
-        for _ in range(2):
-            self.produce(topic, [1])
+        for partitions in ([1], [0, 1], [1]):
+            # A fetch that was under way when it paused is over after the first round.
+            self.produce(topic, partitions)
             wanted = {one for one in self.produced[topic] if one[0] == f"{topic}:1"}
             self.judge.wait(lambda: wanted <= self.judge.read[topic], "the other partition")
         self.assertFalse({one for one in self.judge.read[topic] - before
@@ -254,6 +254,8 @@ def of(client):
     lacks = {}
     if not assignors:
         lacks["test_members_come_and_go"] = None
+    if client == "sarama-newest":
+        lacks["test_a_topic_that_comes_later_matches"] = None
     if STATIC not in features:
         lacks["test_a_member_with_a_name_comes_back_without_a_rebalance"] = None
     return type(title + "Test", (Sharing, unittest.TestCase),
