@@ -47,6 +47,7 @@ class KafkaPythonMember(members.Member):
         if "instance" in settings:
             config["group_instance_id"] = settings["instance"]
         self.consumer = KafkaConsumer(**config)
+        self.poll_ms = int(settings.get("poll", members.POLL_SECONDS * 1000))
 
     def open(self):
         topics = self.topics()
@@ -56,7 +57,7 @@ class KafkaPythonMember(members.Member):
             self.consumer.subscribe(topics, listener=Listener(self))
 
     def poll(self):
-        for batch in self.consumer.poll(int(members.POLL_SECONDS * 1000)).values():
+        for batch in self.consumer.poll(self.poll_ms).values():
             for record in batch:
                 self.took(record.topic, record.partition, record.offset)
 

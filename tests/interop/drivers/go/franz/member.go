@@ -13,6 +13,7 @@ import (
 
 const (
 	pollTime       = 100 * time.Millisecond
+	fetchTime      = 100 * time.Millisecond // A new partition waits for the fetch of the others.
 	heartbeatTime  = 500 * time.Millisecond
 	metadataAgeMin = 100 * time.Millisecond
 	recordsMax     = 100
@@ -38,8 +39,8 @@ func memberOptions(a lines.Arguments, voice lines.Voice) []kgo.Opt {
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(reset),
 		kgo.SessionTimeout(a.Milliseconds("session")), kgo.HeartbeatInterval(heartbeatTime),
 		kgo.MetadataMaxAge(a.Milliseconds("age")), kgo.MetadataMinAge(metadataAgeMin),
-		kgo.OnPartitionsAssigned(say("assigned")), kgo.OnPartitionsRevoked(say("revoked")),
-		kgo.OnPartitionsLost(say("revoked")),
+		kgo.FetchMaxWait(fetchTime), kgo.OnPartitionsAssigned(say("assigned")),
+		kgo.OnPartitionsRevoked(say("revoked")), kgo.OnPartitionsLost(say("revoked")),
 	}
 	if strings.HasPrefix(a["topics"], "^") {
 		options = append(options, kgo.ConsumeRegex())

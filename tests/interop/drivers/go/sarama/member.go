@@ -36,17 +36,22 @@ func (s *sharer) Cleanup(session sarama.ConsumerGroupSession) error {
 func (s *sharer) ConsumeClaim(session sarama.ConsumerGroupSession,
 	claim sarama.ConsumerGroupClaim) error {
 	for message := range claim.Messages() {
-		s.take(session, message)
+		s.take(session, message, len(claim.Messages()) == 0)
 	}
 	return nil
 }
 
-func (s *sharer) take(session sarama.ConsumerGroupSession, message *sarama.ConsumerMessage) {
+// take reads one message, and commits after the last one that is there.
+func (s *sharer) take(session sarama.ConsumerGroupSession, message *sarama.ConsumerMessage,
+	last bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.voice.SayRead(message.Topic, message.Partition, message.Offset)
-	if !s.holds {
-		session.MarkMessage(message, "")
+	if s.holds {
+		return
+	}
+	session.MarkMessage(message, "")
+	if last {
 		session.Commit()
 		s.voice.Say("committed")
 	}
