@@ -53,9 +53,10 @@ class AiokafkaMember(members.Told):
                                     listener=Listener(self))
             await self.consumer.start()
             while self.obeyed():
+                # Without the lock: it may wait until a rebalance is over, which waits for it.
+                polled = await self.consumer.getmany(timeout_ms=int(members.POLL_SECONDS * 1000))
                 async with self.lock:
-                    await self.turn()
-                await asyncio.sleep(0)  # A listener may wait for the lock.
+                    await self.take(polled)
         except Exception as error:  # pylint: disable=broad-exception-caught
             self.failed(error)
             while self.wishes.get() != ["leave"]:
@@ -63,9 +64,7 @@ class AiokafkaMember(members.Told):
         await self.consumer.stop()
         self.say("left")
 
-    async def turn(self):
-        """Reads and commits what is there."""
-        polled = await self.consumer.getmany(timeout_ms=int(members.POLL_SECONDS * 1000))
+    async def take(self, polled):
         for batch in polled.values():
             for record in batch:
                 self.took(record.topic, record.partition, record.offset)
