@@ -14,7 +14,9 @@ import driver
 import support
 
 SESSION_MS = 30_000         # A busy disk keeps the broker from answering for seconds.
-SESSION_TO_DIE_MS = 6_000   # The shortest that a broker takes.
+SESSION_TO_DIE_MS = 10_000
+SESSION_TO_RETURN_MS = 120_000
+WAIT_SECONDS_MAX = 120
 METADATA_AGE_MS = 500
 PIPE_BYTES = 1 << 16
 ERRORS_CHARACTERS_MAX = 3000
@@ -129,7 +131,7 @@ class Judge:
     def shares(self, group):
         return sorted(len(member.owned) for member in self.of(group))
 
-    def wait(self, condition, what, seconds=60):
+    def wait(self, condition, what):
         def done():
             self.take()
             if condition():
@@ -140,7 +142,7 @@ class Judge:
             return False
 
         try:
-            support.wait_until(done, what, seconds)
+            support.wait_until(done, what, WAIT_SECONDS_MAX)
         except AssertionError as error:
             state = ", ".join(f"{member.name} of {member.group}: {sorted(member.owned)}"
                               for member in self.members.values())

@@ -201,13 +201,15 @@ class Sharing(SharedGroups):
 
     def test_a_member_with_a_name_comes_back_without_a_rebalance(self):
         topic = self.topic("static")
-        stays = self.join(self.member_client, topic, instance="one")
+        # A process that starts on a busy machine may take longer than a session.
+        settings = {"session": shared_groups.SESSION_TO_RETURN_MS}
+        stays = self.join(self.member_client, topic, instance="one", **settings)
         self.settle(topic)
-        bounces = self.join(self.member_client, topic, instance="two")
+        bounces = self.join(self.member_client, topic, instance="two", **settings)
         self.settle(topic)
         owned, rebalances = set(bounces.owned), stays.rebalances
         self.judge.kill(bounces)
-        back = self.join(self.member_client, topic, instance="two")
+        back = self.join(self.member_client, topic, instance="two", **settings)
         self.settle(topic)
         self.assertEqual(back.owned, owned)
         self.assertEqual(stays.rebalances, rebalances)
@@ -237,7 +239,7 @@ class ManyClientsTest(SharedGroups, unittest.TestCase):
         self.settle(*topics)
 
     def test_clients_share_a_group(self):
-        """They understand one another's assignments."""
+        # They understand one another's assignments.
         for assignor, clients in MIXED.items():
             with self.subTest(assignor=assignor):
                 topic = self.topic("mixed", MIXED_PARTITIONS)
