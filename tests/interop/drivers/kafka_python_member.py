@@ -60,6 +60,10 @@ class KafkaPythonMember(members.Member):
         for batch in self.consumer.poll(self.poll_ms).values():
             for record in batch:
                 self.took(record.topic, record.partition, record.offset)
+        # Version 3 forgets the answer to a rejoin for changed topics if its poll ends meanwhile.
+        coordinator = self.consumer._coordinator
+        if getattr(coordinator, "_join_task", None) is not None:
+            coordinator.request_rejoin()
 
     def commit(self, positions):
         try:
