@@ -24,6 +24,16 @@ using Described = wire::ConsumerGroupDescribeResponse;
 
 constexpr int16_t kMemberIdIsMandatorySince = 1;
 constexpr int8_t kConsumerMember = 1;
+constexpr size_t kDescribedBytesMax = 64 << 20;
+// More than any cluster has.
+constexpr size_t kOwnedMax = 1'000'000;
+
+size_t OwnedCount(const wire::ConsumerGroupHeartbeatRequest& request) {
+  size_t count = 0;
+  if (!request.topic_partitions.has_value()) return count;
+  for (const auto& topic : *request.topic_partitions) count += topic.partitions.size();
+  return count;
+}
 
 PartitionSet MakeOwned(const wire::Array<wire::ConsumerGroupTopicPartitions>& topics) {
   PartitionSet owned;
@@ -138,6 +148,29 @@ void PutMember(const Context& context, const core::ClusterImage& image,
   entry.member_type = kConsumerMember;
 }
 
+size_t BytesOf(const core::ClusterImage& image, const PartitionSet& set) {
+  constexpr size_t kPerTopic = 24;
+  size_t bytes = set.size() * sizeof(PartitionIndex);
+  for (size_t i = 0; i < set.size(); ++i) {
+    if (i > 0 && set[i].topic == set[i - 1].topic) continue;
+    const core::TopicImage* topic = image.FindTopic(set[i].topic);
+    bytes += kPerTopic + (topic == nullptr ? 0 : topic->name.size());
+  }
+  return bytes;
+}
+
+// About what a group takes in an answer.
+size_t BytesOf(const core::ClusterImage& image, const ConsumerGroup& group) {
+  constexpr size_t kPerMember = 128;
+  size_t bytes = 0;
+  for (const auto& [id, member] : group.members) {
+    bytes += kPerMember + id.size() + member.client_id.size() + member.regex.size();
+    for (const std::string& topic : member.topics) bytes += sizeof(int32_t) + topic.size();
+    bytes += BytesOf(image, member.assigned) + BytesOf(image, member.target);
+  }
+  return bytes;
+}
+
 void PutGroup(const Context& context, const core::ClusterImage& image,
               const ConsumerDescribeAnswer& answer, Described::Group& group) {
   const ConsumerGroup& described = answer.group;
@@ -159,6 +192,13 @@ void PutGroup(const Context& context, const core::ClusterImage& image,
 awaitable<void> HandleConsumerGroupHeartbeat(Context& context,
                                              wire::ConsumerGroupHeartbeatRequest& request,
                                              AnswerSlot slot) {
+  if (OwnedCount(request) > kOwnedMax) {
+    wire::ConsumerGroupHeartbeatResponse response;
+    response.error_code = ErrorCode::kInvalidRequest;
+    response.error_message = "TopicPartitions has too many partitions.";
+    Answer(context, slot, response);
+    co_return;
+  }
   ConsumerHeartbeat heartbeat = MakeHeartbeat(context, request);
   ConsumerHeartbeatAnswer answer = co_await context.services.groups.Call(std::move(heartbeat));
   Answer(context, slot, MakeResponse(context.arena(), answer));
@@ -171,13 +211,18 @@ awaitable<void> HandleConsumerGroupDescribe(Context& context,
   core::ImagePtr image = context.services.cluster.ptr();
   DropRepeated(request.group_ids, std::identity());
   response.groups = context.arena().NewArray<Described::Group>(request.group_ids.size());
+  size_t bytes = 0;
   for (size_t i = 0; i < request.group_ids.size(); ++i) {
     Described::Group& group = response.groups[i];
     group.group_id = request.group_ids[i];
     core::group::ConsumerDescribe describe{.group_id = group.group_id};
     ConsumerDescribeAnswer answer = co_await context.services.groups.Call(describe);
     group.error_code = answer.error;
-    if (answer.error == ErrorCode::kNone) {
+    bytes += answer.error == ErrorCode::kNone ? BytesOf(*image, answer.group) : 0;
+    if (bytes > kDescribedBytesMax) {
+      group.error_code = ErrorCode::kInvalidRequest;
+      group.error_message = "The answer would be too large: ask for fewer groups.";
+    } else if (answer.error == ErrorCode::kNone) {
       PutGroup(context, *image, answer, group);
       if (request.include_authorized_operations) group.authorized_operations = kAllGroupOperations;
     } else if (answer.error == ErrorCode::kGroupIdNotFound) {

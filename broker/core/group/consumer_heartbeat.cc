@@ -12,6 +12,9 @@ namespace millrace::core::group {
 
 namespace {
 
+// Of a member's record, besides its partitions.
+constexpr size_t kMemberBytesMax = 300'000;
+
 ConsumerHeartbeatAnswer Refused(ErrorCode error, std::string message) {
   ConsumerHeartbeatAnswer answer;
   answer.error = error;
@@ -80,6 +83,15 @@ size_t ApproximateBytes(std::string_view member_id, const ConsumerMember& member
   return bytes;
 }
 
+// Of a request, before anything of it is copied.
+size_t SubscribedBytes(const ConsumerHeartbeat& heartbeat) {
+  constexpr size_t kPerTopic = 4;
+  size_t bytes = heartbeat.regex.value_or("").size();
+  if (!heartbeat.topics.has_value()) return bytes;
+  for (std::string_view topic : *heartbeat.topics) bytes += kPerTopic + topic.size();
+  return bytes;
+}
+
 std::string_view WhatIsWrong(const ConsumerHeartbeat& heartbeat) {
   if (heartbeat.group_id.empty()) return "GroupId can't be empty.";
   if (heartbeat.instance_id == "") return "InstanceId can't be empty.";
@@ -99,7 +111,7 @@ std::string_view WhatIsWrong(const ConsumerHeartbeat& heartbeat) {
   if (!heartbeat.owned.has_value() || !heartbeat.owned->empty()) {
     return "TopicPartitions must be empty when (re-)joining.";
   }
-  if (!heartbeat.topics.has_value() && heartbeat.regex.value_or("").empty()) {
+  if (!heartbeat.topics.has_value() && !heartbeat.regex.has_value()) {
     return "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when "
            "(re-)joining.";
   }
@@ -129,12 +141,13 @@ ConsumerHeartbeatAnswer Machine::Decide(const Step& step, const ConsumerHeartbea
   refusal = Seated(heartbeat, seat);
   if (refusal.has_value()) return *std::move(refusal);
   Update(seat.member, heartbeat);
-  if (ApproximateBytes(seat.id, seat.member) > options_.group_bytes_max) {
+  if (ApproximateBytes(seat.id, seat.member) > kMemberBytesMax) {
     return Refused(ErrorCode::kInvalidRequest, "The subscription is too large.");
   }
   Take(step, seat);
   Change change = Change::kNone;
-  if (!seat.before.has_value()) {
+  const bool is_new = !seat.before.has_value() || seat.before->epoch == kJoining;
+  if (is_new) {
     change = Change::kOtherMembers;
   } else if (!seat.before->SubscribesAs(seat.member)) {
     change = Change::kOtherTopics;
@@ -146,6 +159,9 @@ ConsumerHeartbeatAnswer Machine::Decide(const Step& step, const ConsumerHeartbea
 Machine::Refusal Machine::Invalid(const ConsumerHeartbeat& heartbeat) const {
   std::string_view wrong = WhatIsWrong(heartbeat);
   if (!wrong.empty()) return Refused(ErrorCode::kInvalidRequest, std::string(wrong));
+  if (SubscribedBytes(heartbeat) > kMemberBytesMax) {
+    return Refused(ErrorCode::kInvalidRequest, "The subscription is too large.");
+  }
   if (heartbeat.assignor.has_value()) {
     std::optional<Assignor> assignor = FindAssignor(*heartbeat.assignor);
     bool is_offered =
@@ -224,6 +240,9 @@ Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat&
                    "Static member " + *holder + " has the instance id " +
                        std::string(*heartbeat.instance_id) + " and has not left.");
   }
+  if (*holder != seat.id && group->FindMember(seat.id) != nullptr) {
+    return Refused(ErrorCode::kInvalidRequest, "The member id is that of another member.");
+  }
   seat.before = known;
   seat.member = known;
   if (known.epoch == kAway) {
@@ -236,6 +255,8 @@ Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat&
 
 void Machine::Take(const Step& step, const Seat& seat) {
   const std::string group_id(step.group_id);
+  // Its session is that of a member from here on, even if it has asked for a classic one's before.
+  ForgetPending(step.output, step.group_id, seat.id);
   if (FindConsumerGroup(step.group_id) == nullptr) {
     PutEpochs(step, MemberEpoch(0), MemberEpoch(0), 0);
   }
@@ -256,14 +277,16 @@ ConsumerHeartbeatAnswer Machine::LeadOn(const Step& step, const ConsumerHeartbea
   const bool was_unrevoked = member.state == MemberState::kUnrevoked;
   ConsumerMember next = Reconcile(member, group.target_epoch, heartbeat.owned,
                                   [&](const TopicPartition& one) { return group.IsFree(one); });
-  if (next != member) {
+  const bool has_moved = next != member;
+  if (has_moved) {
     Emit(step.output, PutConsumerMember{std::string(step.group_id), seat.id, next});
   }
   const ConsumerSettings settings = SettingsOf(step.group_id);
   SetTimer(step.output, {TimerKind::kSession, std::string(step.group_id), seat.id},
            settings.session_timeout_ms);
+  // Each time that it is told to give up something it has its time for it.
   const bool is_unrevoked = next.state == MemberState::kUnrevoked;
-  if (is_unrevoked != was_unrevoked) {
+  if (is_unrevoked ? has_moved : was_unrevoked) {
     std::optional<int64_t> revoke_ms;
     if (is_unrevoked) revoke_ms = next.rebalance_timeout_ms;
     SetTimer(step.output, {TimerKind::kRevoke, std::string(step.group_id), seat.id}, revoke_ms);

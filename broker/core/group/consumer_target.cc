@@ -10,6 +10,27 @@
 
 namespace millrace::core::group {
 
+namespace {
+
+// A member's record holds about two such sets, beside its subscription, and must fit into a batch.
+constexpr size_t kTargetBytesMax = 300'000;
+
+// The rest is nobody's: rather a few partitions without a reader than a group that cannot go on.
+void KeepWhatFits(PartitionSet& target) {
+  constexpr size_t kPerTopic = 24;
+  constexpr size_t kPerPartition = 3;
+  size_t bytes = 0;
+  for (size_t i = 0; i < target.size(); ++i) {
+    bytes += kPerPartition;
+    if (i == 0 || target[i].topic != target[i - 1].topic) bytes += kPerTopic;
+    if (bytes <= kTargetBytesMax) continue;
+    target.resize(i);
+    return;
+  }
+}
+
+}  // namespace
+
 // In a compacted log the record of a member may come before that of its group.
 ConsumerGroup& Machine::ConsumerGroupOf(const std::string& group_id) {
   Group& group = groups_[group_id];
@@ -34,20 +55,23 @@ void Machine::PutEpochs(const Step& step, MemberEpoch epoch, MemberEpoch target_
 }
 
 // After every heartbeat: has anything changed that asks for another target? Members that come and
-// go at about the same time share one.
+// go at about the same time share one, and only what comes of it looks at all the subscriptions.
 void Machine::FollowUp(const Step& step, Change change) {
   const ConsumerGroup& group = *FindConsumerGroup(step.group_id);
   ConsumerLive& live = consumer_live_[std::string(step.group_id)];
-  const bool is_news = change != Change::kNone || live.seen != image_;
-  const bool may_make = !live.has_new_target || change == Change::kOtherTopics;
-  if (!is_news && (group.epoch == group.target_epoch || !may_make)) return;
-  ReadableTopics topics(group, *image_);
-  const uint64_t hash = topics.Hash();
-  if (change != Change::kNone || hash != group.topics_hash) {
-    PutEpochs(step, group.epoch + 1, group.target_epoch, hash);
+  if (change != Change::kNone) {
+    PutEpochs(step, group.epoch + 1, group.target_epoch, group.topics_hash);
   }
+  const bool may_make = !live.has_new_target || change == Change::kOtherTopics;
+  const bool is_behind = group.epoch > group.target_epoch;
+  if (is_behind ? !may_make : live.seen == image_) return;
+  ReadableTopics topics(group, *image_);
   live.seen = image_;
-  if (group.epoch > group.target_epoch && may_make) MakeTarget(step, topics);
+  if (!is_behind) {
+    if (topics.Hash() == group.topics_hash) return;
+    PutEpochs(step, group.epoch + 1, group.target_epoch, topics.Hash());
+  }
+  if (may_make) MakeTarget(step, topics);
 }
 
 void Machine::MakeTarget(const Step& step, const ReadableTopics& topics) {
@@ -62,12 +86,13 @@ void Machine::MakeTarget(const Step& step, const ReadableTopics& topics) {
   size_t next = 0;
   for (const auto& [id, member] : group.members) {
     PartitionSet& target = targets[next++];
+    KeepWhatFits(target);
     if (target == member.target) continue;
     changed.push_back({std::string(step.group_id), id, member});
     changed.back().member.target = std::move(target);
   }
   for (PutConsumerMember& one : changed) Emit(step.output, std::move(one));
-  PutEpochs(step, group.epoch, group.epoch, group.topics_hash);
+  PutEpochs(step, group.epoch, group.epoch, topics.Hash());
   const int64_t interval_ms = SettingsOf(step.group_id).assignment_interval_ms;
   if (interval_ms <= 0) return;
   consumer_live_[std::string(step.group_id)].has_new_target = true;
@@ -122,7 +147,7 @@ void Machine::RemoveConsumer(const Step& step, const std::string& member_id) {
   const MemberEpoch epoch = group->epoch + 1;
   if (!group->members.empty()) {
     // The next heartbeat makes the target.
-    return PutEpochs(step, epoch, group->target_epoch, ReadableTopics(*group, *image_).Hash());
+    return PutEpochs(step, epoch, group->target_epoch, group->topics_hash);
   }
   consumer_live_.erase(group_id);
   SetTimer(step.output, {TimerKind::kAssign, group_id, ""}, std::nullopt);
@@ -131,6 +156,22 @@ void Machine::RemoveConsumer(const Step& step, const std::string& member_id) {
                                      .target_epoch = epoch,
                                      .topics_hash = 0,
                                      .state_since = step.now});
+}
+
+// An administrator wants it; by member id, by instance id, or both.
+ErrorCode Machine::RemoveConsumer(const Step& step, const Identity& who) {
+  const ConsumerGroup* group = FindConsumerGroup(step.group_id);
+  INVARIANT(group != nullptr);
+  std::string member_id(who.member_id);
+  if (who.instance_id.has_value()) {
+    std::optional<std::string> holder = group->FindStatic(*who.instance_id);
+    if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
+    if (!member_id.empty() && *holder != member_id) return ErrorCode::kFencedInstanceId;
+    member_id = *std::move(holder);
+  }
+  if (group->FindMember(member_id) == nullptr) return ErrorCode::kUnknownMemberId;
+  RemoveConsumer(step, member_id);
+  return ErrorCode::kNone;
 }
 
 // The member was heard of. What it must give up it must give up in time.

@@ -243,6 +243,7 @@ class Machine {
   void FollowUp(const Step& step, Change change);
   void MakeTarget(const Step& step, const ReadableTopics& topics);
   void RemoveConsumer(const Step& step, const std::string& member_id);
+  ErrorCode RemoveConsumer(const Step& step, const Identity& who);
   void TouchConsumer(Output& output, std::string_view group_id, const std::string& member_id) const;
   void OnRevokeTimeout(const Step& step, const std::string& member_id);
   void OnAssignTimeout(const Step& step);

@@ -137,6 +137,7 @@ LeaveAnswer Machine::Decide(const Step& step, const Leave& leave) {
 
 // An administrator removes a static member by its instance id alone.
 ErrorCode Machine::LeaveOne(const Step& step, const Identity& who) {
+  if (FindConsumerGroup(step.group_id) != nullptr) return RemoveConsumer(step, who);
   const Membership& membership = MembershipOf(step.group_id);
   std::string member_id(who.member_id);
   if (member_id.empty()) {

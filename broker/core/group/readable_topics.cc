@@ -20,12 +20,12 @@ uint64_t Add(uint64_t hash, std::byte byte) {
 }  // namespace
 
 ReadableTopics::ReadableTopics(const ConsumerGroup& group, const ClusterImage& image) {
-  std::map<Subscription, std::vector<TopicId>> found;
+  std::map<const ConsumerMember*, std::vector<TopicId>, SubscribesLess> found;
   std::map<TopicId, int32_t> sizes;
   for (const auto& [id, member] : group.members) {
-    auto [entry, is_new] = found.try_emplace({member.topics, member.regex});
+    auto [entry, is_new] = found.try_emplace(&member);
     if (!is_new) continue;
-    entry->second = Find(entry->first, image);
+    entry->second = Find(member, image);
     for (const TopicId& topic : entry->second) {
       sizes[topic] = static_cast<int32_t>(image.FindTopic(topic)->partitions.size());
     }
@@ -43,15 +43,14 @@ ReadableTopics::ReadableTopics(const ConsumerGroup& group, const ClusterImage& i
 }
 
 // A pattern matches no internal topics: whoever wants those names them.
-std::vector<TopicId> ReadableTopics::Find(const Subscription& subscription,
-                                          const ClusterImage& image) const {
+std::vector<TopicId> ReadableTopics::Find(const ConsumerMember& member, const ClusterImage& image) {
   std::vector<TopicId> found;
-  for (const std::string& name : subscription.first) {
+  for (const std::string& name : member.topics) {
     const TopicImage* topic = image.FindTopic(name);
     if (topic != nullptr) found.push_back(topic->id);
   }
-  if (!subscription.second.empty()) {
-    TopicPattern pattern(subscription.second);
+  if (!member.regex.empty()) {
+    TopicPattern pattern(member.regex);
     for (const auto& [name, topic] : image.topics()) {
       if (!topic->is_internal && pattern.Matches(name)) found.push_back(topic->id);
     }
@@ -62,7 +61,7 @@ std::vector<TopicId> ReadableTopics::Find(const Subscription& subscription,
 }
 
 std::span<const uint32_t> ReadableTopics::Of(const ConsumerMember& member) const {
-  auto found = places_.find({member.topics, member.regex});
+  auto found = places_.find(&member);
   INVARIANT(found != places_.end());
   return found->second;
 }

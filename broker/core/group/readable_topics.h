@@ -7,9 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
-#include <string>
-#include <string_view>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "broker/core/cluster_image.h"
@@ -33,12 +31,16 @@ class ReadableTopics {
 
  private:
   // Members that have subscribed to the same share one entry.
-  using Subscription = std::pair<std::vector<std::string>, std::string>;
+  struct SubscribesLess {
+    bool operator()(const ConsumerMember* a, const ConsumerMember* b) const {
+      return std::tie(a->topics, a->regex) < std::tie(b->topics, b->regex);
+    }
+  };
 
-  std::vector<TopicId> Find(const Subscription& subscription, const ClusterImage& image) const;
+  static std::vector<TopicId> Find(const ConsumerMember& member, const ClusterImage& image);
 
   std::vector<TopicSize> topics_;  // by id, ascending
-  std::map<Subscription, std::vector<uint32_t>> places_;
+  std::map<const ConsumerMember*, std::vector<uint32_t>, SubscribesLess> places_;
 };
 
 }  // namespace millrace::core::group

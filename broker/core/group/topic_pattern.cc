@@ -6,13 +6,15 @@ namespace millrace::core::group {
 
 namespace {
 
-// A client chooses the text: its automaton must stay small.
-constexpr int64_t kProgramBytesMax = 1 << 20;
+// A client chooses the text, and each name is matched on the coordinator's shard: the program must
+// be small. What people write has some ten instructions.
+constexpr int kInstructionsMax = 1000;
+constexpr int64_t kMemoryBytesMax = 1 << 20;
 
 re2::RE2::Options OptionsOf() {
   re2::RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(kProgramBytesMax);
+  options.set_max_mem(kMemoryBytesMax);
   return options;
 }
 
@@ -26,7 +28,9 @@ TopicPattern::TopicPattern(TopicPattern&&) noexcept = default;
 TopicPattern& TopicPattern::operator=(TopicPattern&&) noexcept = default;
 TopicPattern::~TopicPattern() = default;
 
-bool TopicPattern::is_valid() const { return expression_->ok(); }
+bool TopicPattern::is_valid() const {
+  return expression_->ok() && expression_->ProgramSize() <= kInstructionsMax;
+}
 
 bool TopicPattern::Matches(std::string_view topic) const {
   return is_valid() && re2::RE2::FullMatch(AsPiece(topic), *expression_);

@@ -57,6 +57,12 @@ void LogTimeout(const core::group::TimerId& timer) {
   }
 }
 
+// When it runs out the member is removed.
+bool IsForMember(const core::group::TimerId& timer) {
+  return timer.kind == core::group::TimerKind::kSession ||
+         timer.kind == core::group::TimerKind::kRevoke;
+}
+
 std::span<const std::byte> AsBytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 }  // namespace
@@ -260,7 +266,7 @@ void Coordinator::NoteHeldSince(MonotonicMs since) {
   spdlog::warn("{}-{}: group records took {} ms to reach the disk; sessions begin anew",
                partition_->name().topic, partition_->name().index.value(), now - since);
   for (auto& [timer, alarm] : timers_) {
-    if (timer.kind == core::group::TimerKind::kSession) Arm(*alarm, alarm->after_ms);
+    if (IsForMember(timer)) Arm(*alarm, alarm->after_ms);
   }
 }
 
@@ -273,7 +279,7 @@ awaitable<void> Coordinator::Expire(core::group::TimerId timer) {
     Leave();
     co_return;
   }
-  if (timer.kind == core::group::TimerKind::kSession && IsStalled()) {
+  if (IsForMember(timer) && IsStalled()) {
     environment_.shard.timers().Arm(*found->second, SteadyNow() + environment_.options.stall_ms);
     Leave();
     co_return;

@@ -46,7 +46,10 @@ TEST_CASE("consumer group: a heartbeat that cannot be is refused, and says why")
   CHECK(refused([](auto& bad) { bad.rebalance_timeout_ms.reset(); }) == ErrorCode::kInvalidRequest);
   CHECK(refused([](auto& bad) { bad.owned.reset(); }) == ErrorCode::kInvalidRequest);
   CHECK(refused([](auto& bad) { bad.owned = PartitionsOf(1, {0}); }) == ErrorCode::kInvalidRequest);
-  CHECK(refused([](auto& bad) { bad.topics.reset(); }) == ErrorCode::kInvalidRequest);
+  CHECK(refused([](auto& bad) {
+          bad.topics.reset();
+          bad.regex.reset();
+        }) == ErrorCode::kInvalidRequest);
   CHECK(refused([](auto& bad) { bad.assignor = "other"; }) == ErrorCode::kUnsupportedAssignor);
   CHECK(refused([](auto& bad) { bad.regex = "("; }) == ErrorCode::kInvalidRegularExpression);
   CHECK(refused([](auto& bad) { bad.epoch = MemberEpoch(1); }) == ErrorCode::kGroupIdNotFound);
@@ -107,6 +110,76 @@ TEST_CASE("consumer group: a member that does not give up in time is put out") {
   CHECK(BriefBeat(harness, "g", a).error == ErrorCode::kUnknownMemberId);
   Settle(harness, {&b});
   CHECK(b.owned.size() == 6);
+}
+
+TEST_CASE("consumer group: each time that it must give up something a member has its time") {
+  Harness harness = MakeHarness();
+  Consumer a{.id = "a"};
+  Beat(harness, "g", a);
+  Consumer b{.id = "b"};
+  Beat(harness, "g", b);
+  ConsumerHeartbeatAnswer first = BriefBeat(harness, "g", a);
+  harness.timers.clear();
+  BriefBeat(harness, "g", a);
+  CHECK_FALSE(harness.HasTimer(RevokeOf("g", "a")));
+  Consumer c{.id = "c"};
+  Beat(harness, "g", c);
+  a.owned = *first.assignment;
+  Beat(harness, "g", a);
+  CHECK(GroupIn(harness).members.at("a").state == MemberState::kUnrevoked);
+  CHECK(harness.After(RevokeOf("g", "a")) == 60'000);
+}
+
+TEST_CASE("consumer group: an administrator removes members by either id") {
+  Harness harness = MakeHarness();
+  Consumer a{.id = "a", .instance_id = "one"};
+  Consumer b{.id = "b"};
+  Settle(harness, {&a, &b});
+  CHECK(harness.Leave("g", "c") == ErrorCode::kUnknownMemberId);
+  CHECK(harness.Leave("g", "", "two") == ErrorCode::kUnknownMemberId);
+  CHECK(harness.Leave("g", "b", "one") == ErrorCode::kFencedInstanceId);
+  CHECK(harness.Leave("g", "", "one") == ErrorCode::kNone);
+  CHECK(harness.Leave("g", "b") == ErrorCode::kNone);
+  CHECK(GroupIn(harness).members.empty());
+}
+
+TEST_CASE("consumer group: a member id that was asked for in the classic way has one session") {
+  Harness harness = MakeHarness();
+  JoinAnswer pending = harness.Join("g", "");
+  REQUIRE(pending.error == ErrorCode::kMemberIdRequired);
+  Consumer a{.id = pending.member_id};
+  Settle(harness, {&a});
+  CHECK(harness.machine.pending_members() == 0);
+  REQUIRE(harness.Ring(SessionOf("g", a.id)));
+  CHECK(GroupIn(harness).members.empty());
+}
+
+TEST_CASE("consumer group: an instance id is not taken over under another member's id") {
+  Harness harness = MakeHarness();
+  Consumer a{.id = "a", .instance_id = "one"};
+  Consumer b{.id = "b"};
+  Settle(harness, {&a, &b});
+  LeaveWith(harness, "g", a, kAway);
+  Consumer mixed{.id = "b", .instance_id = "one"};
+  CHECK(Beat(harness, "g", mixed).error == ErrorCode::kInvalidRequest);
+}
+
+TEST_CASE("consumer group: a member gets no more than its record holds") {
+  Harness harness = MakeHarness();
+  auto image = std::make_shared<ClusterImage>();
+  for (int i = 0; i < 30'000; ++i) {
+    auto topic = std::make_shared<TopicImage>();
+    topic->name = "t" + std::to_string(i);
+    topic->id.bytes[0] = static_cast<std::byte>(i >> 8);
+    topic->id.bytes[1] = static_cast<std::byte>(i & 0xff);
+    topic->partitions.resize(1);
+    image->PutTopic(topic);
+  }
+  harness.machine.SetImage(image);
+  Consumer a{.id = "a", .topics = {}, .regex = "t.*"};
+  Settle(harness, {&a});
+  CHECK(a.owned.size() > 10'000);
+  for (const EncodedRecord& record : harness.log) CHECK(record.value->size() < 900'000);
 }
 
 TEST_CASE("consumer group: who leaves, or is silent, leaves its partitions to the others") {
