@@ -94,18 +94,28 @@ class Reader:
 
     def step(self, seconds=POLL_SECONDS):
         messages = self._consumer.consume(1000, seconds)
+        must_go_back = False
         for message in messages:
             place = message.topic(), message.partition()
             if message.error() is not None:
                 if message.error().code() == self._kafka.KafkaError._AUTO_OFFSET_RESET:
-                    self._history.problem(f"{place}: {message.error().str()}")
+                    must_go_back |= self._goes_back(place)
                 continue
             if message.offset() != self.positions[place]:
                 self._history.problem(f"{place}: offset {message.offset()} came where "
                                       f"{self.positions[place]} was due")
             self._history.on_seen(place, message.offset(), message.value())
             self.positions[place] = message.offset() + 1
+        if must_go_back:
+            self._assign()
         return len(messages)
+
+    def _goes_back(self, place):
+        """Records of acks=1 that it saw may be gone, and those that it saw in their place."""
+        position = self._history.position_after_loss(place, self.positions[place])
+        if position is not None:
+            self.positions[place] = position
+        return position is not None
 
     def drain(self):
         while self.step(0):

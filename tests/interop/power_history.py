@@ -67,6 +67,15 @@ class History:
         ends = [end for then, end in self._durable[place] if then <= generation]
         return not ends or ends[-1] < offset
 
+    def position_after_loss(self, place, position):
+        """Where to go on where the log ends before `position`: None if it must not end there."""
+        seen = self._seen[place].get(position - 1)
+        if seen is None or not self._may_vanish(place, position - 1, seen):
+            self.problem(f"{place}: the log ends before {position}; {seen} was seen before it, "
+                         f"durable are {self._durable[place][-3:]}")
+            return None
+        return self._durable[place][-1][1] + 1 if self._durable[place] else 0
+
     def on_seen(self, place, offset, value):
         """A consumer got a record; the same one again, or what has taken its place."""
         match = VALUE.fullmatch(value)
