@@ -90,6 +90,8 @@ json::object ToJson(const internal::ConsumerMemberValue& member) {
   object["state"] = internal::ConsumerMemberState_Name(member.state());
   object["epoch"] = member.epoch();
   object["previousEpoch"] = member.previous_epoch();
+  object["gainedEpoch"] = member.gained_epoch();
+  object["gainedBeforeEpoch"] = member.gained_before_epoch();
   object["assigned"] = ToJson(member.assigned());
   object["revoking"] = ToJson(member.revoking());
   object["target"] = ToJson(member.target());

@@ -42,6 +42,7 @@ class Session:
     """A broker, and a running client of it unless `client` is None, for the tests of a class."""
 
     client = None
+    more_settings = {}
 
     @classmethod
     def setUpClass(cls):
@@ -50,7 +51,7 @@ class Session:
         cls.folder = tempfile.mkdtemp(prefix="millrace-interop-")
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         kind = support.KafkaBroker if support.AGAINST_KAFKA else support.Broker
-        cls.broker = kind(cls.folder, BROKER_SETTINGS)
+        cls.broker = kind(cls.folder, {**BROKER_SETTINGS, **cls.more_settings})
         cls.addClassCleanup(cls.broker.close)
         cls.broker.start()
         if support.AGAINST_KAFKA:

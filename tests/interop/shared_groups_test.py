@@ -68,6 +68,7 @@ class SharedGroups(client_suite.Session):
     """A broker, and the members of groups that each share a topic of the group's name."""
 
     numbers = itertools.count()
+    member_settings = {}
 
     @classmethod
     def setUpClass(cls):
@@ -96,7 +97,7 @@ class SharedGroups(client_suite.Session):
             self.produced[topic].add((f"{topic}:{partition}", offset))
 
     def join(self, client, topic, **settings):
-        return self.judge.join(client, topic, topic, **settings)
+        return self.judge.join(client, topic, topic, **{**self.member_settings, **settings})
 
     def settled(self, group, shares):
         """Whether all members have their share, and all that was produced is read and committed."""
@@ -163,9 +164,10 @@ class Sharing(SharedGroups):
         topic = self.topic("reset", 2)
         self.produce(topic, range(2))
         old = set(self.produced[topic])
-        self.judge.join(self.member_client, "earliest-" + topic, topic)
+        self.judge.join(self.member_client, "earliest-" + topic, topic, **self.member_settings)
         self.judge.wait(lambda: self.judge.read["earliest-" + topic] == old, "all from the start")
-        self.judge.join(self.member_client, "latest-" + topic, topic, reset="latest")
+        self.judge.join(self.member_client, "latest-" + topic, topic, reset="latest",
+                        **self.member_settings)
         read = self.judge.read["latest-" + topic]
 
         def reads_both():
@@ -176,7 +178,8 @@ class Sharing(SharedGroups):
         self.judge.wait(reads_both, "records from the end")
         self.assertFalse(read & old, "reads from before its time")
         if self.member_client in NO_OFFSET:
-            none = self.judge.join(self.member_client, "none-" + topic, topic, reset="none")
+            none = self.judge.join(self.member_client, "none-" + topic, topic, reset="none",
+                                   **self.member_settings)
             code, text = self.judge.wait_error(none)
             self.assertEqual(code, NO_OFFSET[self.member_client], text)
 
@@ -185,7 +188,7 @@ class Sharing(SharedGroups):
         first, other = self.topic(f"{group}-it"), self.topic(f"not-{group}-it")
         if LATER not in self.features:
             second = self.topic(f"{group}-it")
-        settings = {}
+        settings = dict(self.member_settings)
         if self.member_client in LONG_POLLS:
             settings["poll"] = LONG_POLL_MS
         member = self.judge.join(self.member_client, group, f"^{group}-.*", **settings)
@@ -196,7 +199,7 @@ class Sharing(SharedGroups):
             self.produce(topic)
         wanted = self.produced[first] | self.produced[second]
         self.judge.wait(lambda: self.judge.read[group] == wanted, "what is in both topics")
-        if settings:
+        if "poll" in settings:
             self.judge.kill(member)  # It listens when its poll is over.
 
     def test_a_member_with_a_name_comes_back_without_a_rebalance(self):
@@ -269,6 +272,26 @@ def of(client):
         lacks["test_a_member_with_a_name_comes_back_without_a_rebalance"] = None
     return type(title + "Test", (Sharing, unittest.TestCase),
                 {"member_client": client, "assignors": assignors, "features": features, **lacks})
+
+
+class JavaConsumerProtocolTest(of("java-4.3")):
+    """The broker shares out (KIP-848)."""
+
+    assignors = (None,)
+    member_settings = {"protocol": "consumer"}
+    more_settings = {"group.consumer.heartbeat.interval.ms": 500,
+                     "group.consumer.session.timeout.ms": 15000,
+                     "group.consumer.assignment.interval.ms": 0}
+    # It leaves in a way of its own when it is to come back; here it is killed.
+    test_a_member_with_a_name_comes_back_without_a_rebalance = None
+
+    def test_a_killed_member_is_replaced(self):
+        topic = self.topic("killed")
+        self.join(self.member_client, topic)
+        dying = self.join(self.member_client, topic)
+        self.settle(topic)
+        self.judge.kill(dying)
+        self.settle(topic)
 
 
 globals().update({case.__name__: case for case in map(of, CLIENTS)})

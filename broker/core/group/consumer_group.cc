@@ -21,6 +21,12 @@ std::string_view StateName(ConsumerGroupState state) {
   return "";
 }
 
+bool ConsumerMember::HasHadSince(MemberEpoch since, const TopicPartition& partition) const {
+  const bool has = Contains(assigned, partition);
+  if (since >= gained_epoch) return has || Contains(revoking, partition);
+  return since >= gained_before_epoch && has && !Contains(gained, partition);
+}
+
 // A static member that is away holds nobody up.
 ConsumerGroupState ConsumerGroup::State() const {
   if (members.empty()) return ConsumerGroupState::kEmpty;

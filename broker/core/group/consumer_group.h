@@ -53,10 +53,15 @@ struct ConsumerMember {
   MemberState state = MemberState::kStable;
   MemberEpoch epoch{0};
   MemberEpoch previous_epoch{0};
-  PartitionSet assigned;  // what it has
-  PartitionSet revoking;  // what it must give up first
-  PartitionSet target;    // what it is to have
+  MemberEpoch gained_epoch{0};         // when it was last given partitions
+  MemberEpoch gained_before_epoch{0};  // and the time before
+  PartitionSet assigned;               // what it has
+  PartitionSet revoking;               // what it must give up first
+  PartitionSet target;                 // what it is to have
+  PartitionSet gained;                 // of what it has: what it was given last
 
+  // Whether it has had the partition since that epoch, as far as is known.
+  bool HasHadSince(MemberEpoch since, const TopicPartition& partition) const;
   bool SubscribesAs(const ConsumerMember& other) const {
     return topics == other.topics && regex == other.regex;
   }

@@ -128,6 +128,7 @@ Output Machine::On(RequestId request, const ConsumerHeartbeat& heartbeat, Timest
   bool is_free = answer.error == ErrorCode::kNone && answer.epoch == heartbeat.epoch &&
                  !answer.assignment.has_value() && output.records.empty();
   output.replies.push_back({request, std::move(answer), is_free});
+  GoOn(step);
   return output;
 }
 

@@ -63,6 +63,24 @@ std::optional<PartitionSet> DecodeSet(const EncodedSet& encoded) {
   return set;
 }
 
+std::string EncodeGained(const ConsumerMember& member) {
+  if (member.gained.empty()) return "";
+  std::string bits((member.assigned.size() + 7) / 8, '\0');
+  for (size_t i = 0; i < member.assigned.size(); ++i) {
+    if (!Contains(member.gained, member.assigned[i])) continue;
+    bits[i / 8] = static_cast<char>(static_cast<unsigned char>(bits[i / 8]) | 1 << i % 8);
+  }
+  return bits;
+}
+
+PartitionSet DecodeGained(const PartitionSet& assigned, const std::string& bits) {
+  PartitionSet gained;
+  for (size_t i = 0; i < assigned.size() && i / 8 < bits.size(); ++i) {
+    if ((static_cast<unsigned char>(bits[i / 8]) >> i % 8 & 1) != 0) gained.push_back(assigned[i]);
+  }
+  return gained;
+}
+
 }  // namespace
 
 std::string EncodeConsumerMember(const ConsumerMember& member) {
@@ -78,6 +96,9 @@ std::string EncodeConsumerMember(const ConsumerMember& member) {
   value.set_state(EncodeState(member.state));
   value.set_epoch(member.epoch.value());
   value.set_previous_epoch(member.previous_epoch.value());
+  value.set_gained_epoch(member.gained_epoch.value());
+  value.set_gained_before_epoch(member.gained_before_epoch.value());
+  value.set_gained(EncodeGained(member));
   EncodeSet(member.assigned, *value.mutable_assigned());
   EncodeSet(member.revoking, *value.mutable_revoking());
   EncodeSet(member.target, *value.mutable_target());
@@ -98,6 +119,8 @@ std::optional<ConsumerMember> DecodeConsumerMember(std::string_view bytes) {
   if (value.has_assignor()) member.assignor = value.assignor();
   member.epoch = MemberEpoch(value.epoch());
   member.previous_epoch = MemberEpoch(value.previous_epoch());
+  member.gained_epoch = MemberEpoch(value.gained_epoch());
+  member.gained_before_epoch = MemberEpoch(value.gained_before_epoch());
   std::optional<MemberState> state = DecodeState(value.state());
   std::optional<PartitionSet> assigned = DecodeSet(value.assigned());
   std::optional<PartitionSet> revoking = DecodeSet(value.revoking());
@@ -109,6 +132,7 @@ std::optional<ConsumerMember> DecodeConsumerMember(std::string_view bytes) {
   member.assigned = *std::move(assigned);
   member.revoking = *std::move(revoking);
   member.target = *std::move(target);
+  member.gained = DecodeGained(member.assigned, value.gained());
   return member;
 }
 

@@ -71,8 +71,16 @@ ErrorCode Machine::RefusalOf(const Commit& commit, const ConsumerGroup& group) {
   const ConsumerMember* member = group.FindMember(commit.who.member_id);
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
   if (!commit.knows_member_epochs) return ErrorCode::kUnsupportedVersion;
-  bool is_current = has_epoch && commit.generation->value() == member->epoch.value();
-  return is_current ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
+  const MemberEpoch epoch(has_epoch ? commit.generation->value() : kLeaving.value());
+  if (epoch == member->epoch) return ErrorCode::kNone;
+  // It has gone on since, and not heard of it yet: what it has had all the time is its own to
+  // commit, as in Kafka since 4.2 (KIP-1251).
+  const bool has_them_since =
+      epoch < member->epoch &&
+      std::ranges::all_of(
+          commit.partitions,
+          [&](const Commit::Partition& one) { return member->HasHadSince(epoch, one.partition); });
+  return has_them_since ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
 }
 
 CommitAnswer Machine::Decide(Output& output, const Commit& commit, TimestampMs now) {

@@ -19,6 +19,15 @@ void Enter(ConsumerMember& member, MemberEpoch epoch) {
   member.previous_epoch = std::exchange(member.epoch, epoch);
 }
 
+void NoteGained(ConsumerMember& member, const PartitionSet& taken, MemberEpoch epoch) {
+  if (taken.empty()) return;
+  if (member.gained_epoch != epoch) {
+    member.gained_before_epoch = std::exchange(member.gained_epoch, epoch);
+    member.gained.clear();
+  }
+  member.gained = Union(member.gained, taken);
+}
+
 }  // namespace
 
 ConsumerMember Reconcile(const ConsumerMember& member, MemberEpoch target_epoch,
@@ -32,6 +41,7 @@ ConsumerMember Reconcile(const ConsumerMember& member, MemberEpoch target_epoch,
   next.revoking.clear();
   const PartitionSet surplus = Difference(member.assigned, member.target);
   next.assigned = Intersection(member.assigned, member.target);
+  next.gained = Intersection(member.gained, next.assigned);
   if (StillOwns(owned, surplus)) {
     next.state = MemberState::kUnrevoked;
     next.revoking = surplus;
@@ -48,6 +58,7 @@ ConsumerMember Reconcile(const ConsumerMember& member, MemberEpoch target_epoch,
     }
   }
   next.assigned = Union(next.assigned, taken);
+  NoteGained(next, taken, target_epoch);
   next.state = must_wait ? MemberState::kUnreleased : MemberState::kStable;
   Enter(next, target_epoch);
   INVARIANT(Includes(next.target, next.assigned));

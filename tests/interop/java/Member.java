@@ -46,8 +46,13 @@ final class Member implements ConsumerRebalanceListener {
     properties.put("group.id", settings.get("group"));
     properties.put("enable.auto.commit", "false");
     properties.put("auto.offset.reset", settings.get("reset"));
-    properties.put("session.timeout.ms", settings.get("session"));
-    properties.put("heartbeat.interval.ms", HEARTBEAT_MS);
+    if (settings.containsKey("protocol")) {
+      // The broker says how long a member may be silent.
+      properties.put("group.protocol", settings.get("protocol"));
+    } else {
+      properties.put("session.timeout.ms", settings.get("session"));
+      properties.put("heartbeat.interval.ms", HEARTBEAT_MS);
+    }
     properties.put("metadata.max.age.ms", settings.get("age"));
     if (settings.containsKey("assignor")) {
       String assignor = ASSIGNOR_CLASSES.get(settings.get("assignor"));

@@ -368,6 +368,39 @@ TEST_CASE("consumer group: offsets are those of its members, at their epochs") {
   CHECK(remove() == ErrorCode::kNone);
 }
 
+TEST_CASE("consumer group: what a member has had all the time it may commit an epoch behind") {
+  Harness harness = MakeHarness();
+  Consumer a{.id = "a"};
+  Consumer b{.id = "b"};
+  Settle(harness, {&a});
+  harness.machine.SetImage(ImageOf({{"orders", 6}, {"bills", 2}}));
+  Settle(harness, {&a, &b});
+  REQUIRE(a.epoch == MemberEpoch(2));
+  auto commit = [&](const Consumer& who, int32_t epoch, const TopicPartition& at) {
+    Commit::Partition one{at, Offset(1), std::nullopt, ""};
+    return harness
+        .Ask(Commit{.group_id = "g",
+                    .who = {who.id, std::nullopt},
+                    .generation = GenerationId(epoch),
+                    .retention_ms = std::nullopt,
+                    .partitions = {&one, 1}})
+        .error;
+  };
+  CHECK(commit(a, 1, a.owned[0]) == ErrorCode::kNone);
+  CHECK(commit(a, 1, b.owned[0]) == ErrorCode::kStaleMemberEpoch);
+  CHECK(commit(a, 3, a.owned[0]) == ErrorCode::kStaleMemberEpoch);
+  CHECK(commit(b, 1, b.owned[0]) == ErrorCode::kStaleMemberEpoch);
+  LeaveWith(harness, "g", b, kLeaving);
+  Settle(harness, {&a});
+  REQUIRE(a.epoch == MemberEpoch(3));
+  const PartitionSet gained = GroupIn(harness).members.at("a").gained;
+  const PartitionSet had = Difference(a.owned, gained);
+  REQUIRE_FALSE(gained.empty());
+  CHECK(commit(a, 2, gained[0]) == ErrorCode::kStaleMemberEpoch);
+  CHECK(commit(a, 2, had[0]) == ErrorCode::kNone);
+  CHECK(commit(a, 0, had[0]) == ErrorCode::kStaleMemberEpoch);
+}
+
 TEST_CASE("consumer group: offsets expire from when it became empty, then the group goes") {
   Harness harness = MakeHarness();
   Consumer a{.id = "a"};

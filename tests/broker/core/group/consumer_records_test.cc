@@ -26,7 +26,10 @@ ConsumerMember Everything() {
   member.state = MemberState::kUnrevoked;
   member.epoch = kAway;
   member.previous_epoch = MemberEpoch(7);
+  member.gained_epoch = MemberEpoch(6);
+  member.gained_before_epoch = MemberEpoch(4);
   member.assigned = Union(PartitionsOf(1, {0, 1, 5}), PartitionsOf(2, {3, INT32_MAX}));
+  member.gained = {member.assigned[1], member.assigned[4]};
   member.revoking = PartitionsOf(2, {0});
   member.target = PartitionsOf(3, {2});
   return member;
