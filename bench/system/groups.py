@@ -34,8 +34,8 @@ GROUP = "bench"
 TOPIC = "work"
 PROTOCOL = "range"
 JOIN, LEAVE, SYNC, FIND_COORDINATOR = (11, 4), (13, 2), (14, 2), (10, 0)
-CONSUMER_HEARTBEAT = (68, 1)
-ROUNDS_MAX = 100
+HEARTBEAT, CONSUMER_HEARTBEAT = (12, 0), (68, 1)
+UNKNOWN_MEMBER_ID = 25
 SESSION_MS, REBALANCE_MS = 300_000, 60_000
 MEMBER_ID_REQUIRED = 79
 START_DEADLINE_S = 120
@@ -180,7 +180,9 @@ def wait_for_coordinator(port: int) -> None:
     while True:
         with contextlib.suppress(OSError), Caller(port) as caller:
             caller.send(*FIND_COORDINATOR, text(GROUP))
-            if struct.unpack_from(">h", caller.receive(), 0)[0] == 0:
+            is_found = struct.unpack_from(">h", caller.receive(), 0)[0] == 0
+            caller.send(*HEARTBEAT, text(GROUP) + struct.pack(">i", 0) + text("nobody"))
+            if is_found and struct.unpack_from(">h", caller.receive(), 0)[0] == UNKNOWN_MEMBER_ID:
                 return
         if time.monotonic() > deadline:
             raise RuntimeError("there is no coordinator")
@@ -249,6 +251,7 @@ class ConsumerRebalances:
     def _settle(self, members: list[ConsumerMember]) -> int:
         """How many rounds of heartbeats it takes."""
         rounds = 0
+        deadline = time.monotonic() + START_DEADLINE_S
         while True:
             rounds += 1
             for member in members:
@@ -258,7 +261,7 @@ class ConsumerRebalances:
             counts = [member.count for member in members]
             if sum(counts) == self._options.partitions and max(counts) - min(counts) <= 1:
                 return rounds
-            if rounds > ROUNDS_MAX:
+            if time.monotonic() > deadline:
                 raise RuntimeError(f"not settled: {sum(counts)} partitions are given out")
 
     def _bytes(self) -> int:
@@ -332,8 +335,8 @@ def main() -> None:
         results = {"Millrace": measure(options, server.port, server.pid)}
     if options.kafka:
         results["Apache Kafka"] = of_kafka(options)
-    bench.keep("groups", {"protocol": options.protocol, "members": options.members, "partitions": options.partitions,
-                          "results": results})
+    bench.keep("groups", {"protocol": options.protocol, "members": options.members,
+                          "partitions": options.partitions, "results": results})
     print(f"{options.members} members, {options.partitions} partitions, {options.rounds} rounds\n")
     names = ("", "last join to stable, ms", "of it the client's CPU, ms", "broker CPU, ms", "KiB")
     if options.protocol == "consumer":
