@@ -37,7 +37,7 @@ JOIN, LEAVE, SYNC, FIND_COORDINATOR = (11, 4), (13, 2), (14, 2), (10, 0)
 HEARTBEAT, CONSUMER_HEARTBEAT = (12, 0), (68, 1)
 UNKNOWN_MEMBER_ID = 25
 SESSION_MS, REBALANCE_MS = 300_000, 60_000
-MEMBER_ID_REQUIRED = 79
+REBALANCE_IN_PROGRESS, MEMBER_ID_REQUIRED = 27, 79
 START_DEADLINE_S = 120
 
 
@@ -90,6 +90,11 @@ class Member(Caller):
         self.ask_to_join()
         if (error := self.hear_of_join()) != MEMBER_ID_REQUIRED:
             raise RuntimeError(f"a first JoinGroup got error {error}")
+
+    def hears_of_rebalance(self) -> bool:
+        self.send(*HEARTBEAT, text(GROUP) + struct.pack(">i", self.generation)
+                  + text(self.member_id))
+        return struct.unpack_from(">h", self.receive(), 0)[0] == REBALANCE_IN_PROGRESS
 
     def ask_for_assignment(self, shares: bytes) -> None:
         self.send(*SYNC, text(GROUP) + struct.pack(">i", self.generation) + text(self.member_id)
@@ -208,7 +213,12 @@ class Rebalances:
             for i, member in enumerate(self._members))
 
     def _rebalance(self, members: list[Member]) -> None:
-        for member in reversed(members):
+        *others, last = members
+        last.ask_to_join()
+        # Whoever joins again before the group knows of it is told that nothing is new.
+        while others[0].generation >= 0 and not others[0].hears_of_rebalance():
+            pass
+        for member in reversed(others):
             member.ask_to_join()
         for member in members:
             require(member.hear_of_join(), "JoinGroup")
