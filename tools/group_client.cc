@@ -123,11 +123,13 @@ absl::Status GroupClient::CountMembers(AdminConnection& connection,
   absl::Status status = connection.Call(kDescribeGroupsVersion, request, response);
   if (!status.ok()) return status;
   std::map<std::string, size_t, std::less<>> counts;
-  for (const auto& group : response.groups) {
-    if (group.error_code == ErrorCode::kNone) {
+  auto count = [&counts](const auto& groups_described) {
+    for (const auto& group : groups_described) {
+      if (group.error_code != ErrorCode::kNone) continue;
       counts[std::string(group.group_id)] = group.members.size();
     }
-  }
+  };
+  count(response.groups);
   std::vector<std::string_view> consumers;
   for (const ListedGroup& group : groups) {
     if (IsConsumerGroup(group)) consumers.push_back(group.group);
@@ -136,11 +138,7 @@ absl::Status GroupClient::CountMembers(AdminConnection& connection,
     wire::ConsumerGroupDescribeResponse described;
     status = AskConsumerGroups(connection, consumers, described);
     if (!status.ok()) return status;
-    for (const auto& group : described.groups) {
-      if (group.error_code == ErrorCode::kNone) {
-        counts[std::string(group.group_id)] = group.members.size();
-      }
-    }
+    count(described.groups);
   }
   for (ListedGroup& group : groups) {
     auto found = counts.find(group.group);

@@ -85,7 +85,8 @@ class Member(Caller):
         self.leads = leader == self.member_id
         return error
 
-    def take_an_id(self) -> None:
+    def come_back(self) -> None:
+        """With an id and nothing else."""
         self.member_id = ""
         self.ask_to_join()
         if (error := self.hear_of_join()) != MEMBER_ID_REQUIRED:
@@ -195,15 +196,47 @@ def wait_for_coordinator(port: int) -> None:
 
 
 class Rebalances:
+    """Rounds in which the last member leaves and comes back."""
+
+    member_kind: type[Caller]
+
     def __init__(self, options: argparse.Namespace, port: int, pid: int):
         self._options = options
         self._pid = pid
         wait_for_coordinator(port)
         with Caller(port) as caller:
             caller.create_topics([TOPIC], options.partitions)
-        self._members = [Member(port) for _ in range(options.members)]
+        self._members = [self.member_kind(port) for _ in range(options.members)]
+
+    def _settle(self, members: list) -> dict[str, float]:
+        """Until all have their share; what else there is to say of it."""
+        raise NotImplementedError
+
+    def _bytes(self) -> int:
+        return sum(member.bytes_moved for member in self._members)
+
+    def run(self) -> list[dict[str, float]]:
         for member in self._members:
-            member.take_an_id()
+            member.come_back()
+        self._settle(self._members)
+        results = []
+        for _ in range(self._options.warmup + self._options.rounds):
+            last = self._members[-1]
+            last.leave()
+            self._settle(self._members[:-1])
+            last.come_back()
+            cpu, moved, began = cpu_seconds(self._pid), self._bytes(), time.monotonic()
+            own = time.process_time()
+            more = self._settle(self._members)
+            results.append({"wall_ms": (time.monotonic() - began) * 1e3,
+                            "client_ms": (time.process_time() - own) * 1e3,
+                            "cpu_ms": (cpu_seconds(self._pid) - cpu) * 1e3,
+                            "kib": (self._bytes() - moved) / 1024, **more})
+        return results[self._options.warmup:]
+
+
+class ClassicRebalances(Rebalances):
+    member_kind = Member
 
     def _shares(self) -> bytes:
         count = len(self._members)
@@ -212,7 +245,7 @@ class Rebalances:
             text(member.member_id) + in_bytes(assignment(range(i * share, (i + 1) * share)))
             for i, member in enumerate(self._members))
 
-    def _rebalance(self, members: list[Member]) -> None:
+    def _settle(self, members: list[Member]) -> dict[str, float]:
         *others, last = members
         last.ask_to_join()
         # Whoever joins again before the group knows of it is told that nothing is new.
@@ -227,39 +260,13 @@ class Rebalances:
             member.ask_for_assignment(shares)
         for member in members:
             member.hear_of_assignment()
-
-    def _bytes(self) -> int:
-        return sum(member.bytes_moved for member in self._members)
-
-    def run(self) -> list[dict[str, float]]:
-        self._rebalance(self._members)
-        results = []
-        for _ in range(self._options.warmup + self._options.rounds):
-            last = self._members[-1]
-            last.leave()
-            self._rebalance(self._members[:-1])
-            last.take_an_id()
-            cpu, moved, began = cpu_seconds(self._pid), self._bytes(), time.monotonic()
-            own = time.process_time()
-            self._rebalance(self._members)
-            results.append({"wall_ms": (time.monotonic() - began) * 1e3,
-                            "client_ms": (time.process_time() - own) * 1e3,
-                            "cpu_ms": (cpu_seconds(self._pid) - cpu) * 1e3,
-                            "kib": (self._bytes() - moved) / 1024})
-        return results[self._options.warmup:]
+        return {}
 
 
-class ConsumerRebalances:
-    def __init__(self, options: argparse.Namespace, port: int, pid: int):
-        self._options = options
-        self._pid = pid
-        wait_for_coordinator(port)
-        with Caller(port) as caller:
-            caller.create_topics([TOPIC], options.partitions)
-        self._members = [ConsumerMember(port) for _ in range(options.members)]
+class ConsumerRebalances(Rebalances):
+    member_kind = ConsumerMember
 
-    def _settle(self, members: list[ConsumerMember]) -> int:
-        """How many rounds of heartbeats it takes."""
+    def _settle(self, members: list[ConsumerMember]) -> dict[str, float]:
         rounds = 0
         deadline = time.monotonic() + START_DEADLINE_S
         while True:
@@ -270,29 +277,9 @@ class ConsumerRebalances:
                 member.hear()
             counts = [member.count for member in members]
             if sum(counts) == self._options.partitions and max(counts) - min(counts) <= 1:
-                return rounds
+                return {"rounds": rounds}
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not settled: {sum(counts)} partitions are given out")
-
-    def _bytes(self) -> int:
-        return sum(member.bytes_moved for member in self._members)
-
-    def run(self) -> list[dict[str, float]]:
-        self._settle(self._members)
-        results = []
-        for _ in range(self._options.warmup + self._options.rounds):
-            last = self._members[-1]
-            last.leave()
-            self._settle(self._members[:-1])
-            last.come_back()
-            cpu, moved, began = cpu_seconds(self._pid), self._bytes(), time.monotonic()
-            own = time.process_time()
-            rounds = self._settle(self._members)
-            results.append({"wall_ms": (time.monotonic() - began) * 1e3,
-                            "client_ms": (time.process_time() - own) * 1e3,
-                            "cpu_ms": (cpu_seconds(self._pid) - cpu) * 1e3,
-                            "kib": (self._bytes() - moved) / 1024, "rounds": rounds})
-        return results[self._options.warmup:]
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, str]:
@@ -303,7 +290,7 @@ def settings_of(options: argparse.Namespace) -> dict[str, str]:
 
 
 def measure(options: argparse.Namespace, port: int, pid: int) -> list[dict[str, float]]:
-    kind = ConsumerRebalances if options.protocol == "consumer" else Rebalances
+    kind = ConsumerRebalances if options.protocol == "consumer" else ClassicRebalances
     return kind(options, port, pid).run()
 
 

@@ -1,6 +1,7 @@
 // ConsumerGroupHeartbeat and ConsumerGroupDescribe: groups whose members the coordinator gives
 // their partitions.
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +20,9 @@ using core::group::ConsumerGroup;
 using core::group::ConsumerHeartbeat;
 using core::group::ConsumerHeartbeatAnswer;
 using core::group::ConsumerMember;
+using core::group::ForEachTopic;
 using core::group::PartitionSet;
+using core::group::TopicPartition;
 using Described = wire::ConsumerGroupDescribeResponse;
 
 constexpr int16_t kMemberIdIsMandatorySince = 1;
@@ -72,25 +75,16 @@ ConsumerHeartbeat MakeHeartbeat(const Context& context,
   return heartbeat;
 }
 
-// Calls put(topic, indices) for each topic of the set.
-template <class Put>
-void ForEachTopic(wire::Arena& arena, const PartitionSet& set, Put put) {
-  for (size_t first = 0; first < set.size();) {
-    const TopicId topic = set[first].topic;
-    size_t end = first;
-    while (end < set.size() && set[end].topic == topic) ++end;
-    auto indices = arena.NewArray<PartitionIndex>(end - first);
-    for (size_t i = first; i < end; ++i) indices[i - first] = set[i].index;
-    put(topic, indices);
-    first = end;
-  }
+wire::Array<PartitionIndex> IndicesOf(wire::Arena& arena,
+                                      std::span<const TopicPartition> partitions) {
+  auto indices = arena.NewArray<PartitionIndex>(partitions.size());
+  for (size_t i = 0; i < partitions.size(); ++i) indices[i] = partitions[i].index;
+  return indices;
 }
 
 size_t TopicCount(const PartitionSet& set) {
   size_t count = 0;
-  for (size_t i = 0; i < set.size(); ++i) {
-    if (i == 0 || set[i].topic != set[i - 1].topic) ++count;
-  }
+  ForEachTopic(set, [&count](const TopicId&, const auto&) { ++count; });
   return count;
 }
 
@@ -108,8 +102,8 @@ wire::ConsumerGroupHeartbeatResponse MakeResponse(wire::Arena& arena,
   if (!answer.assignment.has_value()) return response;
   auto topics = arena.NewArray<wire::ConsumerGroupTopicPartitions>(TopicCount(*answer.assignment));
   size_t next = 0;
-  ForEachTopic(arena, *answer.assignment, [&](const TopicId& topic, const auto& indices) {
-    topics[next++] = {topic, indices};
+  ForEachTopic(*answer.assignment, [&](const TopicId& topic, const auto& partitions) {
+    topics[next++] = {topic, IndicesOf(arena, partitions)};
   });
   response.assignment.emplace();
   response.assignment->topic_partitions = topics;
@@ -122,9 +116,9 @@ Described::Assignment MakeAssignment(const Context& context, const core::Cluster
   wire::Arena& arena = context.arena();
   auto topics = arena.NewArray<Described::TopicPartitions>(TopicCount(set));
   size_t kept = 0;
-  ForEachTopic(arena, set, [&](const TopicId& id, const auto& indices) {
+  ForEachTopic(set, [&](const TopicId& id, const auto& partitions) {
     const core::TopicImage* topic = image.FindTopic(id);
-    if (topic != nullptr) topics[kept++] = {id, topic->name, indices};
+    if (topic != nullptr) topics[kept++] = {id, topic->name, IndicesOf(arena, partitions)};
   });
   topics.Shrink(kept);
   return {topics};
@@ -151,11 +145,10 @@ void PutMember(const Context& context, const core::ClusterImage& image,
 size_t BytesOf(const core::ClusterImage& image, const PartitionSet& set) {
   constexpr size_t kPerTopic = 24;
   size_t bytes = set.size() * sizeof(PartitionIndex);
-  for (size_t i = 0; i < set.size(); ++i) {
-    if (i > 0 && set[i].topic == set[i - 1].topic) continue;
-    const core::TopicImage* topic = image.FindTopic(set[i].topic);
+  ForEachTopic(set, [&](const TopicId& id, const auto&) {
+    const core::TopicImage* topic = image.FindTopic(id);
     bytes += kPerTopic + (topic == nullptr ? 0 : topic->name.size());
-  }
+  });
   return bytes;
 }
 

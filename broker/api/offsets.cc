@@ -19,7 +19,6 @@ using core::group::TopicPartition;
 
 constexpr int16_t kTopicIdsSince = 10;
 constexpr int16_t kGroupIdNotFoundSince = 9;
-constexpr int16_t kMemberEpochsSince = 9;
 constexpr int16_t kBatchedFetchSince = 8;
 constexpr int16_t kTopLevelErrorSince = 2;
 
@@ -254,7 +253,6 @@ awaitable<void> HandleOffsetCommit(Context& context, wire::OffsetCommitRequest& 
                                .generation = request.generation_id_or_member_epoch,
                                .retention_ms = request.retention_time_ms,
                                .knows_group_id_not_found = context.version >= kGroupIdNotFoundSince,
-                               .knows_member_epochs = context.version >= kMemberEpochsSince,
                                .partitions = plan.partitions};
     core::group::CommitAnswer answer = co_await context.services.groups.Call(commit);
     for (size_t i = 0; i < plan.results.size(); ++i) {

@@ -125,10 +125,6 @@ Refusal Unchangeable(const Property& property, BrokerLevel level) {
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 ConfigPlan PlanConfigs(PropertyScope scope, PropertyValues set,
                        const std::vector<ConfigChange>& changes) {
   Planner planner(scope, std::move(set));
@@ -147,21 +143,20 @@ ConfigPlan PlanConfigs(PropertyScope scope, PropertyValues set,
   return planner.Take();
 }
 
-// A group's property, and the broker's: what counts without it, and between what it must lie.
+// A group's property, and the broker's between which it must lie.
 struct GroupBound {
   std::string_view name;
-  std::string_view broker;
   std::string_view least;
   std::string_view most;
 };
 
 constexpr std::array kGroupBounds = std::to_array<GroupBound>({
-    {"consumer.session.timeout.ms", "group.consumer.session.timeout.ms",
-     "group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms"},
-    {"consumer.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms",
-     "group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"},
-    {"consumer.assignment.interval.ms", "group.consumer.assignment.interval.ms",
-     "group.consumer.min.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"},
+    {"consumer.session.timeout.ms", "group.consumer.min.session.timeout.ms",
+     "group.consumer.max.session.timeout.ms"},
+    {"consumer.heartbeat.interval.ms", "group.consumer.min.heartbeat.interval.ms",
+     "group.consumer.max.heartbeat.interval.ms"},
+    {"consumer.assignment.interval.ms", "group.consumer.min.assignment.interval.ms",
+     "group.consumer.max.assignment.interval.ms"},
 });
 
 Refusal OutOfBounds(const PropertyValues& values, const Properties& broker) {
@@ -170,7 +165,8 @@ Refusal OutOfBounds(const PropertyValues& values, const Properties& broker) {
   for (const GroupBound& bound : kGroupBounds) {
     if (!group.IsSet(bound.name)) continue;
     const int64_t value = group.Integer(bound.name);
-    const int64_t usual = broker.Integer(bound.broker);
+    const Property* property = FindProperty(PropertyScope::kGroup, bound.name);
+    const int64_t usual = broker.Integer(property->broker_name);
     const int64_t least = std::min(broker.Integer(bound.least), usual);
     const int64_t most = std::max(broker.Integer(bound.most), usual);
     if (value >= least && value <= most) continue;

@@ -83,33 +83,32 @@ ConfigView ViewOfBroker(const Property& property, const BrokerConfigs& broker) {
   return view;
 }
 
+template <class View>
+std::vector<ConfigView> ViewScope(PropertyScope scope, View view) {
+  std::vector<ConfigView> views;
+  for (const Property& property : AllProperties()) {
+    if (property.scope == scope) views.push_back(view(property));
+  }
+  return views;
+}
+
 }  // namespace
 
 std::vector<ConfigView> ViewTopic(const BrokerConfigs& broker, const PropertyValues& set) {
-  std::vector<ConfigView> views;
-  for (const Property& property : AllProperties()) {
-    if (property.scope != PropertyScope::kTopic) continue;
-    views.push_back(ViewOfOne(property, broker, set, ConfigLayer::kTopic));
-  }
-  return views;
+  return ViewScope(PropertyScope::kTopic, [&](const Property& property) {
+    return ViewOfOne(property, broker, set, ConfigLayer::kTopic);
+  });
 }
 
 std::vector<ConfigView> ViewGroup(const BrokerConfigs& broker, const PropertyValues& set) {
-  std::vector<ConfigView> views;
-  for (const Property& property : AllProperties()) {
-    if (property.scope != PropertyScope::kGroup) continue;
-    views.push_back(ViewOfOne(property, broker, set, ConfigLayer::kGroup));
-  }
-  return views;
+  return ViewScope(PropertyScope::kGroup, [&](const Property& property) {
+    return ViewOfOne(property, broker, set, ConfigLayer::kGroup);
+  });
 }
 
 std::vector<ConfigView> ViewBroker(const BrokerConfigs& broker) {
-  std::vector<ConfigView> views;
-  for (const Property& property : AllProperties()) {
-    if (property.scope != PropertyScope::kBroker) continue;
-    views.push_back(ViewOfBroker(property, broker));
-  }
-  return views;
+  return ViewScope(PropertyScope::kBroker,
+                   [&](const Property& property) { return ViewOfBroker(property, broker); });
 }
 
 std::vector<ConfigView> ViewAllBrokers(const BrokerConfigs& broker) {

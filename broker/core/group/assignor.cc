@@ -88,6 +88,11 @@ class UniformAssignment {
  private:
   static constexpr uint32_t kNobody = UINT32_MAX;
 
+  // Behind the number of the topic's last partition.
+  size_t EndOf(uint32_t topic) const {
+    return first_[topic] + static_cast<size_t>(topics_[topic].partitions);
+  }
+
   // The partition's number where there is such a partition and the subscriber reads its topic.
   std::optional<size_t> NumberOf(const Subscriber& subscriber, const TopicPartition& one) const {
     auto found = places_.find(one.topic);
@@ -121,9 +126,7 @@ class UniformAssignment {
   // Everybody reads the same topics: shares differ by one at most.
   void ShareEvenly() {
     size_t total = 0;
-    for (uint32_t topic : subscribers_.front().topics) {
-      total += static_cast<size_t>(topics_[topic].partitions);
-    }
+    for (uint32_t topic : subscribers_.front().topics) total += EndOf(topic) - first_[topic];
     const size_t each = total / subscribers_.size();
     size_t more = total % subscribers_.size();
     std::vector<size_t> limits(subscribers_.size(), each);
@@ -145,8 +148,7 @@ class UniformAssignment {
   void FillUp(const std::vector<size_t>& limits) {
     size_t next = 0;
     for (uint32_t topic : subscribers_.front().topics) {
-      const auto end = first_[topic] + static_cast<size_t>(topics_[topic].partitions);
-      for (size_t partition = first_[topic]; partition < end; ++partition) {
+      for (size_t partition = first_[topic]; partition < EndOf(topic); ++partition) {
         if (owner_[partition] != kNobody) continue;
         while (load_[next] == limits[next]) next = (next + 1) % limits.size();
         Give(partition, static_cast<uint32_t>(next));
@@ -169,10 +171,6 @@ class UniformAssignment {
     const std::vector<size_t>& load_;
     std::set<std::pair<size_t, uint32_t>> order_;
   };
-
-  size_t EndOf(uint32_t topic) const {
-    return first_[topic] + static_cast<size_t>(topics_[topic].partitions);
-  }
 
   // Topics with few readers come first: there is no choice about them.
   void GiveToTheLeastLoaded() {

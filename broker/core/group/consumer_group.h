@@ -73,7 +73,7 @@ struct ConsumerGroup {
   MemberEpoch epoch{0};
   MemberEpoch target_epoch{0};  // of the target that the members have
   uint64_t topics_hash = 0;     // of the topics that the members read, and of their partitions
-  TimestampMs state_since{0};   // when it became empty, or was empty no longer
+  TimestampMs state_since{0};   // when it became empty last, or began
   std::map<std::string, ConsumerMember, std::less<>> members;  // by member id
   // By how many members a partition is held, assigned or being revoked; follows from the members.
   absl::flat_hash_map<TopicPartition, int> holders;

@@ -28,6 +28,10 @@ ConsumerHeartbeatAnswer UnknownMember(const ConsumerHeartbeat& heartbeat) {
                                                   std::string(heartbeat.group_id) + ".");
 }
 
+ConsumerHeartbeatAnswer FencedInstance() {
+  return Refused(ErrorCode::kFencedInstanceId, "Another member has taken the instance id.");
+}
+
 ConsumerHeartbeatAnswer NotAConsumerGroup(std::string_view group_id) {
   return Refused(ErrorCode::kGroupIdNotFound,
                  "Group " + std::string(group_id) + " is not a consumer group.");
@@ -231,9 +235,7 @@ Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat&
   }
   const ConsumerMember& known = *group->FindMember(*holder);
   if (heartbeat.epoch != kJoining) {
-    if (*holder != seat.id) {
-      return Refused(ErrorCode::kFencedInstanceId, "Another member has taken the instance id.");
-    }
+    if (*holder != seat.id) return FencedInstance();
     Refusal fenced = Fenced(known, heartbeat);
     if (fenced.has_value()) return fenced;
   } else if (known.epoch != kAway && *holder != seat.id) {
@@ -305,19 +307,13 @@ ConsumerHeartbeatAnswer Machine::LeaveGroup(const Step& step, const ConsumerHear
   const ConsumerGroup* group = FindConsumerGroup(step.group_id);
   if (group == nullptr) return NotAConsumerGroup(step.group_id);
   const std::string member_id(heartbeat.member_id);
-  if (heartbeat.instance_id.has_value()) {
-    std::optional<std::string> holder = group->FindStatic(*heartbeat.instance_id);
-    if (!holder.has_value()) return UnknownMember(heartbeat);
-    if (*holder != member_id) {
-      return Refused(ErrorCode::kFencedInstanceId, "Another member has taken the instance id.");
-    }
-  }
-  const ConsumerMember* member = group->FindMember(member_id);
-  if (member == nullptr) return UnknownMember(heartbeat);
+  const ErrorCode error = CheckMember(*group, {heartbeat.member_id, heartbeat.instance_id});
+  if (error == ErrorCode::kFencedInstanceId) return FencedInstance();
+  if (error != ErrorCode::kNone) return UnknownMember(heartbeat);
   if (heartbeat.epoch == kLeaving) {
     RemoveConsumer(step, member_id);
   } else {
-    ConsumerMember away = *member;
+    ConsumerMember away = *group->FindMember(member_id);
     away.previous_epoch = std::exchange(away.epoch, kAway);
     away.revoking.clear();
     away.state = MemberState::kStable;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "proto/internal/group.pb.h"
 
@@ -32,16 +33,15 @@ std::optional<MemberState> DecodeState(internal::ConsumerMemberState state) {
 }
 
 void EncodeSet(const PartitionSet& set, EncodedSet& out) {
-  for (size_t i = 0; i < set.size();) {
+  ForEachTopic(set, [&out](const TopicId& id, std::span<const TopicPartition> partitions) {
     internal::TopicPartitions& topic = *out.Add();
-    const TopicId& id = set[i].topic;
     topic.set_topic_id(id.bytes.data(), id.bytes.size());
     int32_t before = 0;
-    for (; i < set.size() && set[i].topic == id; ++i) {
-      topic.add_steps(static_cast<uint32_t>(set[i].index.value() - before));
-      before = set[i].index.value();
+    for (const TopicPartition& one : partitions) {
+      topic.add_steps(static_cast<uint32_t>(one.index.value() - before));
+      before = one.index.value();
     }
-  }
+  });
 }
 
 std::optional<PartitionSet> DecodeSet(const EncodedSet& encoded) {

@@ -46,12 +46,12 @@ void Machine::PutEpochs(const Step& step, MemberEpoch epoch, MemberEpoch target_
   const ConsumerGroup* before = FindConsumerGroup(step.group_id);
   INVARIANT(before == nullptr || (epoch >= before->epoch && target_epoch >= before->target_epoch));
   INVARIANT(target_epoch <= epoch);
-  Emit(step.output,
-       PutConsumerGroup{.group_id = std::string(step.group_id),
-                        .epoch = epoch,
-                        .target_epoch = target_epoch,
-                        .topics_hash = hash,
-                        .state_since = before == nullptr ? step.now : before->state_since});
+  const bool is_empty = before == nullptr || before->members.empty();
+  Emit(step.output, PutConsumerGroup{.group_id = std::string(step.group_id),
+                                     .epoch = epoch,
+                                     .target_epoch = target_epoch,
+                                     .topics_hash = hash,
+                                     .state_since = is_empty ? step.now : before->state_since});
 }
 
 // After every heartbeat: has anything changed that asks for another target? Members that come and
@@ -68,8 +68,8 @@ void Machine::FollowUp(const Step& step, Change change) {
   ReadableTopics topics(group, *image_);
   live.seen = image_;
   if (!is_behind) {
-    if (topics.Hash() == group.topics_hash) return;
-    PutEpochs(step, group.epoch + 1, group.target_epoch, topics.Hash());
+    if (topics.hash() == group.topics_hash) return;
+    PutEpochs(step, group.epoch + 1, group.target_epoch, topics.hash());
   }
   if (may_make) MakeTarget(step, topics);
 }
@@ -92,7 +92,7 @@ void Machine::MakeTarget(const Step& step, const ReadableTopics& topics) {
     changed.back().member.target = std::move(target);
   }
   for (PutConsumerMember& one : changed) Emit(step.output, std::move(one));
-  PutEpochs(step, group.epoch, group.epoch, topics.Hash());
+  PutEpochs(step, group.epoch, group.epoch, topics.hash());
   const int64_t interval_ms = SettingsOf(step.group_id).assignment_interval_ms;
   if (interval_ms <= 0) return;
   consumer_live_[std::string(step.group_id)].has_new_target = true;
@@ -151,27 +151,7 @@ void Machine::RemoveConsumer(const Step& step, const std::string& member_id) {
   }
   consumer_live_.erase(group_id);
   SetTimer(step.output, {TimerKind::kAssign, group_id, ""}, std::nullopt);
-  Emit(step.output, PutConsumerGroup{.group_id = group_id,
-                                     .epoch = epoch,
-                                     .target_epoch = epoch,
-                                     .topics_hash = 0,
-                                     .state_since = step.now});
-}
-
-// An administrator wants it; by member id, by instance id, or both.
-ErrorCode Machine::RemoveConsumer(const Step& step, const Identity& who) {
-  const ConsumerGroup* group = FindConsumerGroup(step.group_id);
-  INVARIANT(group != nullptr);
-  std::string member_id(who.member_id);
-  if (who.instance_id.has_value()) {
-    std::optional<std::string> holder = group->FindStatic(*who.instance_id);
-    if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
-    if (!member_id.empty() && *holder != member_id) return ErrorCode::kFencedInstanceId;
-    member_id = *std::move(holder);
-  }
-  if (group->FindMember(member_id) == nullptr) return ErrorCode::kUnknownMemberId;
-  RemoveConsumer(step, member_id);
-  return ErrorCode::kNone;
+  PutEpochs(step, epoch, epoch, 0);
 }
 
 // The member was heard of. What it must give up it must give up in time.

@@ -164,10 +164,9 @@ struct Commit {
   Identity who;
   std::optional<GenerationId> generation;  // none: not from a member
   std::optional<int64_t> retention_ms;     // none: the broker's
-  // Whether the client knows GROUP_ID_NOT_FOUND here (OffsetCommit 9 and later).
+  // Whether the client knows GROUP_ID_NOT_FOUND here, and members' epochs in the place of
+  // generations (OffsetCommit 9 and later).
   bool knows_group_id_not_found = true;
-  // Whether the client knows members' epochs, in the place of generations (9 and later, too).
-  bool knows_member_epochs = true;
   std::span<const Partition> partitions;
 };
 

@@ -132,16 +132,6 @@ void Machine::TouchSession(Output& output, std::string_view group_id, const std:
            member.session_timeout_ms);
 }
 
-ErrorCode CheckMember(const Membership& membership, const Identity& who) {
-  if (who.instance_id.has_value()) {
-    std::optional<std::string> holder = membership.FindStatic(*who.instance_id);
-    if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
-    if (*holder != who.member_id) return ErrorCode::kFencedInstanceId;
-  }
-  bool is_member = membership.FindMember(who.member_id) != nullptr;
-  return is_member ? ErrorCode::kNone : ErrorCode::kUnknownMemberId;
-}
-
 Output Machine::On(RequestId request, const Describe& describe, TimestampMs) {
   Output output;
   DescribeAnswer answer{.membership = MembershipOf(describe.group_id)};

@@ -243,7 +243,6 @@ class Machine {
   void FollowUp(const Step& step, Change change);
   void MakeTarget(const Step& step, const ReadableTopics& topics);
   void RemoveConsumer(const Step& step, const std::string& member_id);
-  ErrorCode RemoveConsumer(const Step& step, const Identity& who);
   void TouchConsumer(Output& output, std::string_view group_id, const std::string& member_id) const;
   void OnRevokeTimeout(const Step& step, const std::string& member_id);
   void OnAssignTimeout(const Step& step);
@@ -288,8 +287,17 @@ class Machine {
   absl::flat_hash_map<std::string_view, std::list<PendingMember>::iterator> pending_by_id_;
 };
 
-// Whether the request comes from a member of the group: UNKNOWN_MEMBER_ID, or FENCED_INSTANCE_ID
-// when another member has taken over the instance id.
-ErrorCode CheckMember(const Membership& membership, const Identity& who);
+// Whether the request comes from a member of the group, a Membership or a ConsumerGroup:
+// UNKNOWN_MEMBER_ID, or FENCED_INSTANCE_ID when another member has taken over the instance id.
+template <class Members>
+ErrorCode CheckMember(const Members& members, const Identity& who) {
+  if (who.instance_id.has_value()) {
+    std::optional<std::string> holder = members.FindStatic(*who.instance_id);
+    if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
+    if (*holder != who.member_id) return ErrorCode::kFencedInstanceId;
+  }
+  bool is_member = members.FindMember(who.member_id) != nullptr;
+  return is_member ? ErrorCode::kNone : ErrorCode::kUnknownMemberId;
+}
 
 }  // namespace millrace::core::group

@@ -21,6 +21,17 @@ ErrorCode CheckGeneration(const Membership& membership, const Identity& who,
   return generation == membership.generation ? ErrorCode::kNone : ErrorCode::kIllegalGeneration;
 }
 
+// An administrator removes a static member by its instance id alone.
+template <class Members>
+ErrorCode FindLeaving(const Members& members, const Identity& who, std::string& member_id) {
+  if (!member_id.empty()) return CheckMember(members, who);
+  if (!who.instance_id.has_value()) return ErrorCode::kUnknownMemberId;
+  std::optional<std::string> holder = members.FindStatic(*who.instance_id);
+  if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
+  member_id = *std::move(holder);
+  return ErrorCode::kNone;
+}
+
 }  // namespace
 
 Output Machine::On(RequestId request, const Sync& sync, TimestampMs now) {
@@ -135,23 +146,20 @@ LeaveAnswer Machine::Decide(const Step& step, const Leave& leave) {
   return answer;
 }
 
-// An administrator removes a static member by its instance id alone.
 ErrorCode Machine::LeaveOne(const Step& step, const Identity& who) {
-  if (FindConsumerGroup(step.group_id) != nullptr) return RemoveConsumer(step, who);
-  const Membership& membership = MembershipOf(step.group_id);
   std::string member_id(who.member_id);
-  if (member_id.empty()) {
-    if (!who.instance_id.has_value()) return ErrorCode::kUnknownMemberId;
-    std::optional<std::string> holder = membership.FindStatic(*who.instance_id);
-    if (!holder.has_value()) return ErrorCode::kUnknownMemberId;
-    member_id = *std::move(holder);
-  } else {
-    if (ForgetPending(step.output, step.group_id, member_id)) return ErrorCode::kNone;
-    ErrorCode error = CheckMember(membership, who);
-    if (error != ErrorCode::kNone) return error;
+  const ConsumerGroup* consumer = FindConsumerGroup(step.group_id);
+  if (consumer != nullptr) {
+    ErrorCode error = FindLeaving(*consumer, who, member_id);
+    if (error == ErrorCode::kNone) RemoveConsumer(step, member_id);
+    return error;
   }
-  Remove(step, member_id);
-  return ErrorCode::kNone;
+  if (!member_id.empty() && ForgetPending(step.output, step.group_id, member_id)) {
+    return ErrorCode::kNone;
+  }
+  ErrorCode error = FindLeaving(MembershipOf(step.group_id), who, member_id);
+  if (error == ErrorCode::kNone) Remove(step, member_id);
+  return error;
 }
 
 }  // namespace millrace::core::group

@@ -70,7 +70,7 @@ ErrorCode Machine::RefusalOf(const Commit& commit, const ConsumerGroup& group) {
   if (!has_epoch && group.members.empty()) return ErrorCode::kNone;
   const ConsumerMember* member = group.FindMember(commit.who.member_id);
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
-  if (!commit.knows_member_epochs) return ErrorCode::kUnsupportedVersion;
+  if (!commit.knows_group_id_not_found) return ErrorCode::kUnsupportedVersion;
   const MemberEpoch epoch(has_epoch ? commit.generation->value() : kLeaving.value());
   if (epoch == member->epoch) return ErrorCode::kNone;
   // It has gone on since, and not heard of it yet: what it has had all the time is its own to

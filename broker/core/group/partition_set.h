@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <compare>
 #include <iterator>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,17 @@ inline bool Includes(const PartitionSet& all, const PartitionSet& some) {
 
 inline bool Overlap(const PartitionSet& a, const PartitionSet& b) {
   return !Intersection(a, b).empty();
+}
+
+// Calls visit(topic, its partitions) for each topic of the set.
+template <class Visit>
+void ForEachTopic(const PartitionSet& set, Visit visit) {
+  for (auto first = set.begin(); first != set.end();) {
+    const TopicId topic = first->topic;
+    auto end = std::find_if(first, set.end(), [&](const auto& one) { return one.topic != topic; });
+    visit(topic, std::span<const TopicPartition>(first, end));
+    first = end;
+  }
 }
 
 }  // namespace millrace::core::group

@@ -35,6 +35,7 @@ ReadableTopics::ReadableTopics(const ConsumerGroup& group, const ClusterImage& i
     place_of[topic] = static_cast<uint32_t>(topics_.size());
     topics_.push_back({topic, partitions});
   }
+  hash_ = HashOfTopics();
   for (auto& [subscription, topics] : found) {
     std::vector<uint32_t>& places = places_[subscription];
     for (const TopicId& topic : topics) places.push_back(place_of[topic]);
@@ -67,7 +68,7 @@ std::span<const uint32_t> ReadableTopics::Of(const ConsumerMember& member) const
 }
 
 // FNV-1a over the ids and sizes.
-uint64_t ReadableTopics::Hash() const {
+uint64_t ReadableTopics::HashOfTopics() const {
   uint64_t hash = kFnvOffset;
   for (const TopicSize& topic : topics_) {
     for (std::byte byte : topic.id.bytes) hash = Add(hash, byte);

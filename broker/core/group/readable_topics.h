@@ -27,7 +27,7 @@ class ReadableTopics {
   // The places in topics() of those that the member reads. Precondition: it is one of the group's.
   std::span<const uint32_t> Of(const ConsumerMember& member) const;
   // Changes with the topics and their sizes. It is stored: it must never be computed otherwise.
-  uint64_t Hash() const;
+  uint64_t hash() const { return hash_; }
 
  private:
   // Members that have subscribed to the same share one entry.
@@ -39,7 +39,10 @@ class ReadableTopics {
 
   static std::vector<TopicId> Find(const ConsumerMember& member, const ClusterImage& image);
 
+  uint64_t HashOfTopics() const;
+
   std::vector<TopicSize> topics_;  // by id, ascending
+  uint64_t hash_ = 0;
   std::map<const ConsumerMember*, std::vector<uint32_t>, SubscribesLess> places_;
 };
 

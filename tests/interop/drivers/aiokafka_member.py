@@ -34,16 +34,7 @@ class AiokafkaMember(members.Told):
     def __init__(self, servers, settings, code_of):
         super().__init__(settings, code_of)
         self.lock = asyncio.Lock()
-        config = {**servers, "group_id": settings["group"], "enable_auto_commit": False,
-                  "session_timeout_ms": int(settings["session"]),
-                  "heartbeat_interval_ms": members.HEARTBEAT_MS,
-                  "auto_offset_reset": settings["reset"],
-                  "metadata_max_age_ms": int(settings["age"])}
-        if "assignor" in settings:
-            config["partition_assignment_strategy"] = [assignor(settings["assignor"])]
-        if "instance" in settings:
-            config["group_instance_id"] = settings["instance"]
-        self.consumer = AIOKafkaConsumer(**config)
+        self.consumer = AIOKafkaConsumer(**servers, **self.config(assignor))
 
     async def live(self):
         try:

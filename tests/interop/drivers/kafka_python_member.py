@@ -37,16 +37,7 @@ class Listener(ConsumerRebalanceListener):
 class KafkaPythonMember(members.Member):
     def __init__(self, servers, settings, code_of):
         super().__init__(settings, code_of)
-        config = {**servers, "group_id": settings["group"], "enable_auto_commit": False,
-                  "session_timeout_ms": int(settings["session"]),
-                  "heartbeat_interval_ms": members.HEARTBEAT_MS,
-                  "auto_offset_reset": settings["reset"],
-                  "metadata_max_age_ms": int(settings["age"])}
-        if "assignor" in settings:
-            config["partition_assignment_strategy"] = [assignor(settings["assignor"])]
-        if "instance" in settings:
-            config["group_instance_id"] = settings["instance"]
-        self.consumer = KafkaConsumer(**config)
+        self.consumer = KafkaConsumer(**servers, **self.config(assignor))
         self.poll_ms = int(settings.get("poll", members.POLL_SECONDS * 1000))
 
     def open(self):

@@ -47,6 +47,20 @@ class Told:
         traceback.print_exc()
         self.say("error", self.code_of(error), " ".join(f"{type(error).__name__}: {error}".split()))
 
+    def config(self, assignor):
+        """Arguments as kafka-python names them, and aiokafka; `assignor` knows a name's class."""
+        settings = self.settings
+        config = {"group_id": settings["group"], "enable_auto_commit": False,
+                  "session_timeout_ms": int(settings["session"]),
+                  "heartbeat_interval_ms": HEARTBEAT_MS,
+                  "auto_offset_reset": settings["reset"],
+                  "metadata_max_age_ms": int(settings["age"])}
+        if "assignor" in settings:
+            config["partition_assignment_strategy"] = [assignor(settings["assignor"])]
+        if "instance" in settings:
+            config["group_instance_id"] = settings["instance"]
+        return config
+
     def topics(self):
         return self.settings["topics"].split(",")
 

@@ -28,7 +28,7 @@ TEST_CASE("readable topics: names that there are not are left out, patterns add 
 TEST_CASE("readable topics: the hash is that of what is read, and does not change") {
   ConsumerGroup group;
   group.Put("a", Reader({"orders"}));
-  auto hash = [&](const ImagePtr& image) { return ReadableTopics(group, *image).Hash(); };
+  auto hash = [&](const ImagePtr& image) { return ReadableTopics(group, *image).hash(); };
   const uint64_t before = hash(ImageOf({{"orders", 6}}));
   CHECK(before == hash(ImageOf({{"orders", 6}, {"other", 1}})));
   CHECK(before != hash(ImageOf({{"orders", 7}})));
