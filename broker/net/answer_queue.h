@@ -55,10 +55,11 @@ class AnswerQueue {
   // Tells who waits that the answer goes nowhere, and forgets everything.
   void Close();
 
-  enum class SendResult { kDone, kBlocked, kCold, kFailed };
-  // Sends what is ready, without waiting. kFailed: the peer is gone, or a file is shorter than
-  // announced; the connection must be closed, for the length of the answer is already out. kCold:
-  // what comes next is not in the page cache; Cold() has to be loaded first.
+  enum class SendResult { kDone, kBlocked, kTurnOver, kCold, kFailed };
+  // Sends what is ready, without waiting, and of files as much as others can wait for (a turn).
+  // kTurnOver: there is more, and the socket may take it. kFailed: the peer is gone, or a file is
+  // shorter than announced; the connection must be closed, for the length of the answer is already
+  // out. kCold: what comes next is not in the page cache; Cold() has to be loaded first.
   SendResult Send(int socket);
   // Precondition: Send() has returned kCold. The part, cut to what should be loaded of it.
   FilePart Cold() const;
@@ -80,7 +81,7 @@ class AnswerQueue {
   void OnHeldUp();
   void DropSent();
   SendResult SendBytes(int socket, size_t end, bool more);
-  SendResult SendFilePart(int socket, FilePart& part);
+  SendResult SendFilePart(int socket, FilePart& part, size_t& turn);
 
   uint64_t first_ = 0;  // sequence of slots_.front()
   // Without memory until something is in them: most connections are idle.

@@ -297,7 +297,7 @@ void Connection::Abort(const Fault& fault) {
 
 void Connection::Send() {
   if (closed_) return;
-  if (waits_to_write_ || is_loading_) return ChargeAnswers();
+  if (waits_to_write_ || waits_for_turn_ || is_loading_) return ChargeAnswers();
   size_t unsent = answers_.unsent_bytes();
   switch (answers_.Send(socket_.native_handle())) {
     case AnswerQueue::SendResult::kDone:
@@ -310,11 +310,24 @@ void Connection::Send() {
       is_sending_ = false;
       LoadCold();
       break;
+    case AnswerQueue::SendResult::kTurnOver:
+      is_sending_ = false;
+      WaitForTurn();
+      break;
     case AnswerQueue::SendResult::kBlocked:
       WaitForSocket(unsent - answers_.unsent_bytes());
   }
   ChargeAnswers();
   progress_.Notify();
+}
+
+// Those whose sockets are ready come first.
+void Connection::WaitForTurn() {
+  waits_for_turn_ = true;
+  environment_.shard.Post([self = shared_from_this()] {
+    self->waits_for_turn_ = false;
+    self->Send();
+  });
 }
 
 void Connection::WaitForSocket(size_t sent_bytes) {

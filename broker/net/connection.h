@@ -99,6 +99,7 @@ class Connection final : public AnswerSink,
   void WatchFrame();
   void Send();
   void WaitForSocket(size_t sent_bytes);
+  void WaitForTurn();
   void LoadCold();
   void OnLoaded(const absl::Status& status);
   void ChargeAnswers();
@@ -130,7 +131,8 @@ class Connection final : public AnswerSink,
   bool in_handler_ = false;  // a handler looks into the receive buffer
   bool waits_to_read_ = false;
   bool waits_to_write_ = false;  // the socket is full
-  bool is_sending_ = false;      // and was when it was last tried
+  bool waits_for_turn_ = false;  // there is more to send, others first
+  bool is_sending_ = false;      // the socket was full when it was last tried
   bool is_loading_ = false;      // what is sent next comes from the disk
   bool drained_socket_ = false;  // the last receive took all there was
   bool draining_ = false;

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "broker/runtime/short_slice.h"
 #include "proto/invariant.h"
 
 namespace millrace {
@@ -20,6 +21,7 @@ void Shard::Loop() {
   sigemptyset(&broken_pipe);
   sigaddset(&broken_pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+  AskForShortSlices();
   context_.run();
   current_ = nullptr;
 }

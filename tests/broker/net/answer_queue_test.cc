@@ -29,6 +29,8 @@ class SocketPair {
     if (buffer_bytes == 0) return;
     for (int end : ends_) {
       ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, sizeof(buffer_bytes));
+      // Above the system's limit, as root.
+      ::setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &buffer_bytes, sizeof(buffer_bytes));
       ::setsockopt(end, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
     }
   }
@@ -112,6 +114,24 @@ TEST_CASE("answer queue: a skipped request leaves no trace, first, last or betwe
   CHECK(queue.open_slots() == 0);
   CHECK(queue.Send(sockets.writer()) == Result::kDone);
   CHECK(sockets.Read() == "13");
+}
+
+TEST_CASE("answer queue: a long part of a file is sent in turns") {
+  SocketPair sockets(4 << 20);
+  AnswerQueue queue;
+  std::string content(600 << 10, 'x');
+  auto file = FileOf(content);
+  Fill(queue, queue.Open({}), "<>", {Part(file, 1, 0, content.size())});
+  std::string received;
+  std::vector<size_t> turns;
+  Result result = Result::kTurnOver;
+  while (result == Result::kTurnOver) {
+    result = queue.Send(sockets.writer());
+    turns.push_back(sockets.Read().size());
+  }
+  CHECK(result == Result::kDone);
+  CHECK(turns == std::vector<size_t>{(256 << 10) + 1, 256 << 10, (88 << 10) + 1});
+  CHECK(queue.unsent_bytes() == 0);
 }
 
 TEST_CASE("answer queue: parts of files come where they belong") {
