@@ -207,16 +207,21 @@ bool Log::NeedsRoll(int64_t bytes, TimestampMs now) const {
   const int64_t bytes_max = std::min(options_.segment_bytes, kPositionMax);
   if (segment.is_empty() || bytes > bytes_max) return false;
   return segment.size_bytes() + bytes > bytes_max || segment.indexes_full() ||
-         log_end_ - segment.base() >= kSegmentOffsetsMax ||
-         now - segment.upkeep.first_append > SegmentAgeMax();
+         log_end_ - segment.base() >= kSegmentOffsetsMax || IsOld(segment, now);
 }
 
 // Logs that were begun together are not all rolled together.
-int64_t Log::SegmentAgeMax() const {
-  const int64_t jitter_max = std::min(options_.segment_jitter_ms, options_.segment_ms);
-  if (jitter_max <= 0) return options_.segment_ms;
-  return options_.segment_ms -
-         static_cast<int64_t>(active().upkeep.jitter % static_cast<uint64_t>(jitter_max));
+bool Log::IsOld(const Segment& segment, TimestampMs now) const {
+  const int64_t age = now - segment.upkeep.first_append;
+  const int64_t jitter_max =
+      std::max<int64_t>(std::min(options_.segment_jitter_ms, options_.segment_ms), 0);
+  // Most are younger than any jitter could make matter.
+  if (age <= options_.segment_ms - jitter_max) return false;
+  const int64_t jitter =
+      jitter_max == 0
+          ? 0
+          : static_cast<int64_t>(segment.upkeep.jitter % static_cast<uint64_t>(jitter_max));
+  return age > options_.segment_ms - jitter;
 }
 
 void Log::ExpireProducers(TimestampMs now) {

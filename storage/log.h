@@ -315,7 +315,7 @@ class Log {
   void OnCompacted(CompactionRun& run);
   void Replace(const CleanedSegment& cleaned);
 
-  int64_t SegmentAgeMax() const;
+  bool IsOld(const Segment& segment, TimestampMs now) const;
   std::shared_ptr<Segment> NewSegment(SegmentFiles files, Offset base) const;
 
   FileSystem& fs_;

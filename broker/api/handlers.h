@@ -99,7 +99,9 @@ awaitable<void> HandleOffsetDelete(Context& context, wire::OffsetDeleteRequest& 
                                    AnswerSlot slot);
 awaitable<void> HandleOffsetFetch(Context& context, wire::OffsetFetchRequest& request,
                                   AnswerSlot slot);
-awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, AnswerSlot slot);
+// Without a coroutine where it need not wait for another shard or thread; then what it returns is
+// not valid().
+awaitable<void> HandleProduce(Context&& context, wire::ProduceRequest& request, AnswerSlot slot);
 awaitable<void> HandleSyncGroup(Context& context, wire::SyncGroupRequest& request, AnswerSlot slot);
 
 }  // namespace millrace::api

@@ -78,16 +78,23 @@ bool Check(const Context& context, const wire::ProduceRequest& request,
   return result.error_code == ErrorCode::kNone && !is_nothing;
 }
 
+// A request on its way.
+struct Call {
+  const wire::ProduceRequest& request;  // in the arena
+  partition::AppendRequest append;
+  wire::ProduceResponse response = {};
+  Writes writes = {};
+  size_t done = 0;  // of the writes, from the first on
+};
+
 // Builds the response with a result for every partition, and the list of writes to try.
-Writes PlanWrites(const Context& context, const wire::ProduceRequest& request,
-                  wire::ProduceResponse& response) {
-  Writes writes;
+void PlanWrites(const Context& context, Call& call) {
   const core::ClusterImage& image = context.services.cluster.current();
-  response.responses =
-      context.arena().NewArray<wire::ProduceResponse::Topic>(request.topic_data.size());
-  for (size_t t = 0; t < request.topic_data.size(); ++t) {
-    const auto& asked = request.topic_data[t];
-    auto& answer = response.responses[t];
+  const auto& topics = call.request.topic_data;
+  call.response.responses = context.arena().NewArray<wire::ProduceResponse::Topic>(topics.size());
+  for (size_t t = 0; t < topics.size(); ++t) {
+    const auto& asked = topics[t];
+    auto& answer = call.response.responses[t];
     const core::TopicImage* topic = context.version >= kTopicIdsSince
                                         ? image.FindTopic(asked.topic_id)
                                         : image.FindTopic(asked.name);
@@ -100,10 +107,9 @@ Writes PlanWrites(const Context& context, const wire::ProduceRequest& request,
       Write write{.key = {topic == nullptr ? TopicId{} : topic->id, data.index},
                   .batch = context.Mutable(data.records.bytes.value_or(wire::Bytes())),
                   .result = &answer.partition_responses[p]};
-      if (Check(context, request, topic, write)) writes.push_back(std::move(write));
+      if (Check(context, call.request, topic, write)) call.writes.push_back(std::move(write));
     }
   }
-  return writes;
 }
 
 // Message sets become batches, which live in `converted`. Who sends a batch in an old version means
@@ -206,34 +212,54 @@ awaitable<void> AnswerWhenCommitted(ParkedRequest parked, wire::ProduceResponse 
   Answer(parked.slot, parked.correlation_id, parked.version, response);
 }
 
-}  // namespace
-
-awaitable<void> HandleProduce(Context& context, wire::ProduceRequest& request, AnswerSlot slot) {
-  wire::ProduceResponse response;
-  Writes writes = PlanWrites(context, request, response);
-  std::vector<std::vector<std::byte>> converted;
-  if (context.version < kBatchesSince) co_await ConvertSets(context, writes, converted);
-  partition::AppendRequest append{.acks_all = request.acks == wire::kAcksAll, .now = WallNow()};
-  for (Write& write : writes) {
-    if (TryAppend(context, write, append)) continue;
-    co_await context.services.partitions.ShardOf(write.key).Run(Append(context, write, append));
+// Answers, or sees to it that it is answered once everything is committed.
+void Finish(Context& context, Call& call, AnswerSlot slot) {
+  if (call.request.acks == wire::kAcksNone) {
+    return FinishUnanswered(context, std::move(slot), call.response);
   }
-  if (request.acks == wire::kAcksNone) {
-    FinishUnanswered(context, std::move(slot), response);
-    co_return;
+  auto is_committed = [](const Write& write) { return write.uncommitted == nullptr; };
+  Writes& writes = call.writes;
+  if (std::all_of(writes.begin(), writes.end(), is_committed)) {
+    return Answer(context, slot, call.response);
   }
-  auto committed = std::remove_if(writes.begin(), writes.end(),
-                                  [](const Write& write) { return write.uncommitted == nullptr; });
-  writes.erase(committed, writes.end());
-  if (writes.empty()) {
-    Answer(context, slot, response);
-    co_return;
-  }
-  for (auto& topic : response.responses) topic.name = context.arena().Copy(topic.name);
-  MonotonicMs deadline = SteadyNow() + std::max(request.timeout_ms, 0);
+  writes.erase(std::remove_if(writes.begin(), writes.end(), is_committed), writes.end());
+  for (auto& topic : call.response.responses) topic.name = context.arena().Copy(topic.name);
+  MonotonicMs deadline = SteadyNow() + std::max(call.request.timeout_ms, 0);
   ParkedRequest parked = Park(context, std::move(slot), writes.size() * kWaitingWriteBytes);
   context.here.parked.Spawn(
-      AnswerWhenCommitted(std::move(parked), response, std::move(writes), deadline));
+      AnswerWhenCommitted(std::move(parked), call.response, std::move(writes), deadline));
+}
+
+// For writes that wait: for a roll, for another shard, for another thread.
+awaitable<void> ProduceRest(Context context, Call call, AnswerSlot slot) {
+  std::vector<std::vector<std::byte>> converted;
+  if (context.version < kBatchesSince) co_await ConvertSets(context, call.writes, converted);
+  for (; call.done < call.writes.size(); ++call.done) {
+    Write& write = call.writes[call.done];
+    if (TryAppend(context, write, call.append)) continue;
+    Shard& home = context.services.partitions.ShardOf(write.key);
+    co_await home.Run(Append(context, write, call.append));
+  }
+  Finish(context, call, std::move(slot));
+}
+
+}  // namespace
+
+awaitable<void> HandleProduce(Context&& context, wire::ProduceRequest& request, AnswerSlot slot) {
+  Call call{.request = request,
+            .append = {.acks_all = request.acks == wire::kAcksAll, .now = WallNow()}};
+  PlanWrites(context, call);
+  Writes& writes = call.writes;
+  if (context.version >= kBatchesSince) {
+    while (call.done < writes.size() && TryAppend(context, writes[call.done], call.append)) {
+      ++call.done;
+    }
+    if (call.done == writes.size()) {
+      Finish(context, call, std::move(slot));
+      return {};
+    }
+  }
+  return ProduceRest(std::move(context), std::move(call), std::move(slot));
 }
 
 }  // namespace millrace::api

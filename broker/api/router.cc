@@ -15,40 +15,72 @@ namespace {
 constexpr size_t kUsualArenaBytes = 16 << 10;
 
 // Kafka closes the connection after a request that does not parse: what follows cannot be trusted.
-awaitable<void> Malformed(Context& context, wire::ApiKey key, const char* fault, AnswerSlot slot) {
+void Malformed(const Context& context, wire::ApiKey key, const char* fault, AnswerSlot& slot) {
   slot.Abort({AbortKind::kMalformed,
               fmt::format("{} v{}: {}", wire::ApiName(key), context.version, fault),
               context.client_id});
-  co_return;
 }
 
-// The request lies in the arena, so that no coroutine frame is needed between router and handler.
-template <class Request, awaitable<void> (*kHandler)(Context&, Request&, AnswerSlot)>
-awaitable<void> Decoded(Context& context, wire::Bytes body, AnswerSlot slot) {
+// The request lies in the arena. Null: it is malformed, and the slot used up.
+template <class Request>
+Request* Decode(Context& context, wire::Bytes body, AnswerSlot& slot) {
   Request& request = context.arena().NewArray<Request>(1)[0];
   const char* fault = wire::DecodeMessage(body, context.version, context.arena(), request);
-  if (fault != nullptr) return Malformed(context, Request::kInfo.key, fault, std::move(slot));
+  if (fault != nullptr) {
+    Malformed(context, Request::kInfo.key, fault, slot);
+    return nullptr;
+  }
   size_t arena_bytes = context.arena().allocated_bytes();
   if (arena_bytes > kUsualArenaBytes) {
     context.charge = MemoryCharge(context.here.memory, arena_bytes);
   }
-  return kHandler(context, request, std::move(slot));
+  return &request;
 }
 
-template <class Request, awaitable<void> (*kHandler)(Context&, Request&, AnswerSlot)>
-constexpr Api Entry(int16_t max_version, std::string_view note = "") {
+template <class Request>
+using Handler = awaitable<void> (*)(Context&, Request&, AnswerSlot);
+// One that handles a request without a coroutine where it can.
+template <class Request>
+using PromptHandler = awaitable<void> (*)(Context&&, Request&, AnswerSlot);
+
+template <class Request, Handler<Request> kHandler>
+awaitable<void> Decoded(Context context, wire::Bytes body, AnswerSlot slot) {
+  Request* request = Decode<Request>(context, body, slot);
+  if (request != nullptr) co_await kHandler(context, *request, std::move(slot));
+}
+
+template <class Request, PromptHandler<Request> kHandler>
+awaitable<void> DecodedPromptly(Context context, wire::Bytes body, AnswerSlot slot) {
+  Request* request = Decode<Request>(context, body, slot);
+  if (request == nullptr) return {};
+  return kHandler(std::move(context), *request, std::move(slot));
+}
+
+template <class Request>
+constexpr Api EntryOf(int16_t max_version, std::string_view note,
+                      awaitable<void> (*handle)(Context, wire::Bytes, AnswerSlot)) {
   constexpr wire::MessageInfo kInfo = Request::kInfo;
   return {.key = kInfo.key,
           .min_version = kInfo.min_version,
           .max_version = max_version,
           .flexible_from = kInfo.flexible_from,
-          .handle = &Decoded<Request, kHandler>,
+          .handle = handle,
           .since = "0.1",
           .note = note};
 }
 
+template <class Request, Handler<Request> kHandler>
+constexpr Api Entry(int16_t max_version, std::string_view note = "") {
+  return EntryOf<Request>(max_version, note, &Decoded<Request, kHandler>);
+}
+
+template <class Request, PromptHandler<Request> kHandler>
+constexpr Api PromptEntry(int16_t max_version, std::string_view note = "") {
+  return EntryOf<Request>(max_version, note, &DecodedPromptly<Request, kHandler>);
+}
+
 constexpr std::array kApis = std::to_array<Api>({
-    Entry<wire::ProduceRequest, HandleProduce>(
+    PromptEntry<wire::ProduceRequest, HandleProduce>(
         13, "0 to 2 carry message sets, 13 names topics by id; transactional batches are refused."),
     Entry<wire::FetchRequest, HandleFetch>(
         18, "0 to 3 carry message sets, 13 and later name topics by id."),
@@ -114,7 +146,7 @@ awaitable<void> Router::Handle(std::span<std::byte> frame, AnswerSlot slot, cons
   std::optional<wire::RequestHeader> peeked = wire::PeekRequest(frame);
   if (!peeked.has_value()) {
     slot.Abort({AbortKind::kMalformed, "a frame too short for a request header"});
-    co_return;
+    return {};
   }
   const Api* api = FindApi(peeked->api_key);
   int16_t version = peeked->api_version;
@@ -123,23 +155,23 @@ awaitable<void> Router::Handle(std::span<std::byte> frame, AnswerSlot slot, cons
                   here_.arenas.Take()};
   if (!is_known && peeked->api_key == wire::ApiKey::kApiVersions) {
     AnswerUnknownApiVersions(std::move(slot), peeked->correlation_id, context.arena());
-    co_return;
+    return {};
   }
   if (!is_known) {
     slot.Abort({AbortKind::kUnsupported,
                 fmt::format("API {} ({}) v{} is not supported", static_cast<int>(peeked->api_key),
                             wire::ApiName(peeked->api_key), version)});
-    co_return;
+    return {};
   }
   int16_t header_version = version >= api->flexible_from ? 2 : 1;
   std::optional<wire::RequestFrame> request = wire::DecodeRequestFrame(frame, header_version);
   if (!request.has_value()) {
     slot.Abort({AbortKind::kMalformed, fmt::format("{} v{}: a malformed request header",
                                                    wire::ApiName(api->key), version)});
-    co_return;
+    return {};
   }
   context.client_id = request->header.client_id;
-  co_await api->handle(context, request->body, std::move(slot));
+  return api->handle(std::move(context), request->body, std::move(slot));
 }
 
 }  // namespace millrace::api

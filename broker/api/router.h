@@ -16,8 +16,9 @@ struct Api {
   int16_t min_version;
   int16_t max_version;
   int16_t flexible_from;
-  // Decodes the body that `context.frame` holds from `body` on, and handles the request.
-  awaitable<void> (*handle)(Context& context, wire::Bytes body, AnswerSlot slot);
+  // Decodes the body that `context.frame` holds from `body` on, and handles the request: at once,
+  // when what it returns is not valid().
+  awaitable<void> (*handle)(Context context, wire::Bytes body, AnswerSlot slot);
   std::string_view since;  // the release that answers it first
   std::string_view note;   // what docs/protocol.md says of it; may be empty
 };

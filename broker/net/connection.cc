@@ -82,50 +82,55 @@ Connection::Connection(Environment environment, asio::ip::tcp::socket socket, Pe
 
 Connection::~Connection() = default;
 
+// One coroutine for all of it: a request that needs no other costs no frame of its own.
 awaitable<void> Connection::Serve() {
   auto self = shared_from_this();
   while (!closed_ && !draining_) {
-    bool received = co_await Receive();
-    if (!received) break;
-    in_pass_ = true;
-    bool well_formed = co_await HandleFrames();
+    if (drained_socket_) {
+      BeginToWait();
+      auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
+      waits_to_read_ = false;
+      turn_ = {};
+      if (error || closed_ || draining_) break;
+    }
+    Received received = Receive();
+    if (received == Received::kEnd) break;
+    if (received == Received::kNoMemory) co_await WaitForMemory();
+    if (received != Received::kBytes) continue;
+    BeginPass();
+    awaitable<void> rest;
+    Pass pass = HandleFrames(rest);
+    while (pass == Pass::kAwait || pass == Pass::kPause) {
+      if (pass == Pass::kAwait) {
+        co_await std::move(rest);
+        pass = FinishFrame();
+      }
+      if (pass == Pass::kPause) co_await Pause();
+      pass = HandleFrames(rest);
+    }
     in_pass_ = false;
     Send();
-    if (!well_formed) break;
+    if (pass == Pass::kBroken) break;
     if (!HasRoom()) co_await WaitForRoom();
   }
   if (draining_) co_await WaitForAnswers();
   Close(draining_ ? CloseReason::kStopping : CloseReason::kPeer);
 }
 
-// Takes as many bytes as there is room for. False: no more will come.
-awaitable<bool> Connection::Receive() {
-  for (;;) {
-    if (drained_socket_) {
-      // Here, and not in a coroutine of its own, which every request would pay for.
-      BeginToWait();
-      auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, kAwait);
-      waits_to_read_ = false;
-      turn_ = {};
-      if (error || closed_ || draining_) co_return false;
-    }
-    std::span<std::byte> room = in_.Room();
-    if (room.empty()) {
-      co_await WaitForMemory();
-      if (closed_ || draining_) co_return false;
-      continue;
-    }
-    waits_for_memory_.reset();
-    ssize_t count = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
-    if (count > 0) {
-      drained_socket_ = static_cast<size_t>(count) < room.size();
-      in_.Received(static_cast<size_t>(count));
-      co_return true;
-    }
-    if (count == 0) co_return false;
-    if (errno != EAGAIN && errno != EINTR) co_return false;
-    drained_socket_ = errno == EAGAIN;
+// Takes as many bytes as there is room for.
+Connection::Received Connection::Receive() {
+  std::span<std::byte> room = in_.Room();
+  if (room.empty()) return Received::kNoMemory;
+  waits_for_memory_.reset();
+  ssize_t count = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+  if (count > 0) {
+    drained_socket_ = static_cast<size_t>(count) < room.size();
+    in_.Received(static_cast<size_t>(count));
+    return Received::kBytes;
   }
+  if (count == 0 || (errno != EAGAIN && errno != EINTR)) return Received::kEnd;
+  drained_socket_ = errno == EAGAIN;
+  return Received::kNothing;
 }
 
 void Connection::BeginToWait() {
@@ -151,56 +156,74 @@ void Connection::WatchFrame() {
   }
 }
 
-// False: the connection must close.
-awaitable<bool> Connection::HandleFrames() {
+void Connection::BeginPass() {
+  in_pass_ = true;
   now_ = SteadyNowNs();
   if (turn_.requests == 0) turn_.began = now_;
+}
+
+// Handles the frames that are there.
+Connection::Pass Connection::HandleFrames(awaitable<void>& rest) {
   while (!closed_ && !draining_) {
     std::span<std::byte> bytes = in_.unread();
-    if (bytes.size() < kLengthBytes) break;
+    if (bytes.size() < kLengthBytes) return Pass::kDone;
     int64_t length = FrameLength(bytes);
     if (length < 0) {
       Abort({AbortKind::kMalformed, fmt::format("a frame of {} bytes", length)});
-      co_return false;
+      return Pass::kBroken;
     }
     if (static_cast<size_t>(length) > environment_.limits.frame_bytes_max) {
       Abort({AbortKind::kTooLarge, fmt::format("a frame of {} bytes, more than the limit of {}",
                                                length, environment_.limits.frame_bytes_max)});
-      co_return false;
+      return Pass::kBroken;
     }
     size_t whole = kLengthBytes + static_cast<size_t>(length);
     if (bytes.size() < whole) {
       in_.ExpectFrame(whole);
-      break;
+      return Pass::kDone;
     }
-    frame_bytes_ = 0;
-    last_request_ = MonotonicMs(now_.value() / kNsInMs);
-    std::span<std::byte> frame = bytes.subspan(kLengthBytes, whole - kLengthBytes);
-    AnswerQueue::Origin origin{ApiIndexOf(frame), now_};
-    ApiMetrics& api = environment_.metrics.apis[origin.api];
-    ++api.requests;
-    api.request_bytes += whole;
-    AnswerSlot slot(shared_from_this(), answers_.Open(origin));
-    in_handler_ = true;
-    co_await environment_.handler.Handle(frame, std::move(slot), peer_);
-    in_handler_ = false;
-    in_.Consume(whole);
-    bool is_others_turn = IsTurnOver(whole);
-    if (HasRoom() && !is_others_turn) continue;
-    in_pass_ = false;
-    Send();
-    if (is_others_turn) co_await asio::post(environment_.shard.context(), kAwait);
-    co_await WaitForRoom();
-    in_pass_ = true;
-    now_ = SteadyNowNs();
-    if (is_others_turn) turn_ = {.began = now_};
+    rest = StartFrame(bytes.first(whole));
+    if (rest.valid()) return Pass::kAwait;
+    if (FinishFrame() == Pass::kPause) return Pass::kPause;
   }
-  co_return !closed_;
+  return closed_ ? Pass::kBroken : Pass::kDone;
 }
 
-bool Connection::IsTurnOver(size_t bytes) {
-  turn_.bytes += bytes;
-  return ++turn_.requests >= kRequestsInATurn || turn_.bytes >= kBytesInATurn ||
+awaitable<void> Connection::StartFrame(std::span<std::byte> whole) {
+  handled_bytes_ = whole.size();
+  frame_bytes_ = 0;
+  last_request_ = MonotonicMs(now_.value() / kNsInMs);
+  std::span<std::byte> frame = whole.subspan(kLengthBytes);
+  AnswerQueue::Origin origin{ApiIndexOf(frame), now_};
+  ApiMetrics& api = environment_.metrics.apis[origin.api];
+  ++api.requests;
+  api.request_bytes += whole.size();
+  AnswerSlot slot(shared_from_this(), answers_.Open(origin));
+  in_handler_ = true;
+  return environment_.handler.Handle(frame, std::move(slot), peer_);
+}
+
+Connection::Pass Connection::FinishFrame() {
+  in_handler_ = false;
+  in_.Consume(handled_bytes_);
+  turn_.bytes += handled_bytes_;
+  ++turn_.requests;
+  return IsTurnOver() || !HasRoom() ? Pass::kPause : Pass::kDone;
+}
+
+// Between two requests of a pass: others come first, or there is no room for another answer.
+awaitable<void> Connection::Pause() {
+  bool is_others_turn = IsTurnOver();
+  in_pass_ = false;
+  Send();
+  if (is_others_turn) co_await asio::post(environment_.shard.context(), kAwait);
+  co_await WaitForRoom();
+  if (is_others_turn) turn_ = {};
+  BeginPass();
+}
+
+bool Connection::IsTurnOver() const {
+  return turn_.requests >= kRequestsInATurn || turn_.bytes >= kBytesInATurn ||
          now_ - turn_.began >= kTurnNs;
 }
 

@@ -83,16 +83,25 @@ class Connection final : public AnswerSink,
   void GiveUp(CloseReason reason);
 
  private:
+  enum class Received { kBytes, kNothing, kNoMemory, kEnd };
+  // kAwait: a handler must be awaited. kBroken: the connection must close, or is closed.
+  enum class Pass { kDone, kAwait, kPause, kBroken };
+
   void OnTimer() override;
   void ArmTimer(MonotonicMs deadline);
-  awaitable<bool> Receive();
+  Received Receive();
   void BeginToWait();
-  awaitable<bool> HandleFrames();
+  void BeginPass();
+  Pass HandleFrames(awaitable<void>& rest);
+  // What the handler leaves to be awaited.
+  awaitable<void> StartFrame(std::span<std::byte> whole);
+  // The frame is handled. kDone or kPause.
+  Pass FinishFrame();
+  awaitable<void> Pause();
   awaitable<void> WaitForRoom();
   awaitable<void> WaitForMemory();
   awaitable<void> WaitForAnswers();
-  // Counts a request of so many bytes.
-  bool IsTurnOver(size_t bytes);
+  bool IsTurnOver() const;
   bool HasRoom() const;
   bool HasMemory() const;
   bool PeerHasLeft();
@@ -126,9 +135,10 @@ class Connection final : public AnswerSink,
   std::optional<MonotonicMs> waits_for_memory_;  // since when
   Patience frame_;                               // with the peer, until a frame is whole
   Patience sending_;                             // until all answers are taken
-  size_t frame_bytes_ = 0;   // that had come when `frame_` was last told; 0: not started
-  bool in_pass_ = false;     // frames are being handled: answers leave together at its end
-  bool in_handler_ = false;  // a handler looks into the receive buffer
+  size_t frame_bytes_ = 0;    // that had come when `frame_` was last told; 0: not started
+  size_t handled_bytes_ = 0;  // of the frame that is being handled, with its length
+  bool in_pass_ = false;      // frames are being handled: answers leave together at its end
+  bool in_handler_ = false;   // a handler looks into the receive buffer
   bool waits_to_read_ = false;
   bool waits_to_write_ = false;  // the socket is full
   bool waits_for_turn_ = false;  // there is more to send, others first

@@ -22,9 +22,10 @@ struct Peer {
 class FrameHandler {
  public:
   virtual ~FrameHandler() = default;
-  // `frame` is one request without its length; it may be changed in place and is valid until the
-  // coroutine ends. The next frame of the connection is handled after that; the slot may be filled
-  // later still. Called on the connection's shard.
+  // `frame` is one request without its length; it may be changed in place. What is returned is not
+  // valid() when the request is handled; otherwise it must be awaited. The frame is valid until
+  // then, and the next one of the connection is handled after that; the slot may be filled later
+  // still. Called on the connection's shard.
   virtual awaitable<void> Handle(std::span<std::byte> frame, AnswerSlot slot, const Peer& peer) = 0;
 };
 

@@ -23,45 +23,6 @@ bool IsComplete(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-template <class T>
-T BatchView::At(size_t position) const {
-  return LoadBigEndian<T>(bytes_.data() + position);
-}
-
-Offset BatchView::base_offset() const { return Offset(At<int64_t>(kBaseOffsetAt)); }
-int32_t BatchView::batch_length() const { return At<int32_t>(kBatchLengthAt); }
-LeaderEpoch BatchView::leader_epoch() const { return LeaderEpoch(At<int32_t>(kLeaderEpochAt)); }
-int8_t BatchView::magic() const { return At<int8_t>(kMagicAt); }
-uint32_t BatchView::crc() const { return static_cast<uint32_t>(At<int32_t>(kCrcAt)); }
-int16_t BatchView::attributes() const { return At<int16_t>(kAttributesAt); }
-
-std::optional<CodecType> BatchView::codec() const {
-  const int bits = attributes() & kCodecMask;
-  if (bits > static_cast<int>(CodecType::kZstd)) return std::nullopt;
-  return static_cast<CodecType>(bits);
-}
-
-bool BatchView::has_log_append_time() const { return (attributes() & kLogAppendTimeBit) != 0; }
-bool BatchView::is_transactional() const { return (attributes() & kTransactionalBit) != 0; }
-bool BatchView::is_control() const { return (attributes() & kControlBit) != 0; }
-std::optional<TimestampMs> BatchView::delete_horizon() const {
-  if ((attributes() & kDeleteHorizonBit) == 0) return std::nullopt;
-  return base_timestamp();
-}
-int32_t BatchView::last_offset_delta() const { return At<int32_t>(kLastOffsetDeltaAt); }
-TimestampMs BatchView::base_timestamp() const { return TimestampMs(At<int64_t>(kBaseTimestampAt)); }
-TimestampMs BatchView::max_timestamp() const { return TimestampMs(At<int64_t>(kMaxTimestampAt)); }
-
-std::optional<ProducerStamp> BatchView::producer() const {
-  const auto id = At<int64_t>(kProducerIdAt);
-  if (id == kAbsent) return std::nullopt;
-  return ProducerStamp{.id = ProducerId(id),
-                       .epoch = ProducerEpoch(At<int16_t>(kProducerEpochAt)),
-                       .base_sequence = At<int32_t>(kBaseSequenceAt)};
-}
-
-int32_t BatchView::record_count() const { return At<int32_t>(kRecordCountAt); }
-
 std::span<const std::byte> BatchView::records() const {
   INVARIANT(IsComplete(bytes_));
   return bytes_.subspan(kBatchHeaderBytes, static_cast<size_t>(size_bytes()) - kBatchHeaderBytes);

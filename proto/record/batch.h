@@ -16,14 +16,12 @@
 
 #include "proto/error_code.h"
 #include "proto/invariant.h"
+#include "proto/record/batch_layout.h"
 #include "proto/record/codec_type.h"
 #include "proto/types.h"
 
 namespace millrace::record {
 
-inline constexpr size_t kBatchHeaderBytes = 61;
-// Base offset and length: what stands before the bytes that batch_length counts.
-inline constexpr size_t kBatchPrefixBytes = 12;
 inline constexpr int8_t kMagicV2 = 2;
 
 // What an idempotent or transactional producer puts on a batch.
@@ -41,33 +39,50 @@ class BatchView {
     INVARIANT(bytes.size() >= kBatchHeaderBytes);
   }
 
-  Offset base_offset() const;
-  int32_t batch_length() const;  // as claimed
+  Offset base_offset() const { return Offset(At<int64_t>(kBaseOffsetAt)); }
+  int32_t batch_length() const { return At<int32_t>(kBatchLengthAt); }  // as claimed
   // The whole batch with its prefix, as claimed; may exceed bytes.
   int64_t size_bytes() const { return int64_t{batch_length()} + int64_t{kBatchPrefixBytes}; }
-  LeaderEpoch leader_epoch() const;
-  int8_t magic() const;
-  uint32_t crc() const;
-  int16_t attributes() const;
-  std::optional<CodecType> codec() const;  // none: bits that no codec has
-  bool has_log_append_time() const;
-  bool is_transactional() const;
-  bool is_control() const;
+  LeaderEpoch leader_epoch() const { return LeaderEpoch(At<int32_t>(kLeaderEpochAt)); }
+  int8_t magic() const { return At<int8_t>(kMagicAt); }
+  uint32_t crc() const { return static_cast<uint32_t>(At<int32_t>(kCrcAt)); }
+  int16_t attributes() const { return At<int16_t>(kAttributesAt); }
+  // None: bits that no codec has.
+  std::optional<CodecType> codec() const {
+    const int bits = attributes() & kCodecMask;
+    if (bits > static_cast<int>(CodecType::kZstd)) return std::nullopt;
+    return static_cast<CodecType>(bits);
+  }
+  bool has_log_append_time() const { return (attributes() & kLogAppendTimeBit) != 0; }
+  bool is_transactional() const { return (attributes() & kTransactionalBit) != 0; }
+  bool is_control() const { return (attributes() & kControlBit) != 0; }
   // From when on compaction may remove the tombstones, or the marker, that the batch holds.
-  std::optional<TimestampMs> delete_horizon() const;
-  int32_t last_offset_delta() const;
+  std::optional<TimestampMs> delete_horizon() const {
+    if ((attributes() & kDeleteHorizonBit) == 0) return std::nullopt;
+    return base_timestamp();
+  }
+  int32_t last_offset_delta() const { return At<int32_t>(kLastOffsetDeltaAt); }
   Offset last_offset() const { return base_offset() + last_offset_delta(); }
   Offset next_offset() const { return last_offset() + 1; }
-  TimestampMs base_timestamp() const;
-  TimestampMs max_timestamp() const;
-  std::optional<ProducerStamp> producer() const;  // none: producer id -1
-  int32_t record_count() const;
+  TimestampMs base_timestamp() const { return TimestampMs(At<int64_t>(kBaseTimestampAt)); }
+  TimestampMs max_timestamp() const { return TimestampMs(At<int64_t>(kMaxTimestampAt)); }
+  // None: producer id -1.
+  std::optional<ProducerStamp> producer() const {
+    const auto id = At<int64_t>(kProducerIdAt);
+    if (id == kAbsent) return std::nullopt;
+    return ProducerStamp{.id = ProducerId(id),
+                         .epoch = ProducerEpoch(At<int16_t>(kProducerEpochAt)),
+                         .base_sequence = At<int32_t>(kBaseSequenceAt)};
+  }
+  int32_t record_count() const { return At<int32_t>(kRecordCountAt); }
   // The bytes after the header, compressed as the codec says. Precondition: the batch is complete.
   std::span<const std::byte> records() const;
 
  private:
   template <class T>
-  T At(size_t position) const;
+  T At(size_t position) const {
+    return LoadBigEndian<T>(bytes_.data() + position);
+  }
   std::span<const std::byte> bytes_;
 };
 

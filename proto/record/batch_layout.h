@@ -9,8 +9,6 @@
 #include <cstring>
 #include <type_traits>
 
-#include "proto/record/batch.h"
-
 namespace millrace::record {
 
 inline constexpr size_t kBaseOffsetAt = 0;
@@ -26,8 +24,10 @@ inline constexpr size_t kProducerIdAt = 43;
 inline constexpr size_t kProducerEpochAt = 51;
 inline constexpr size_t kBaseSequenceAt = 53;
 inline constexpr size_t kRecordCountAt = 57;
-static_assert(kBatchLengthAt + sizeof(int32_t) == kBatchPrefixBytes);
-static_assert(kRecordCountAt + sizeof(int32_t) == kBatchHeaderBytes);
+
+inline constexpr size_t kBatchHeaderBytes = kRecordCountAt + sizeof(int32_t);
+// Base offset and length: what stands before the bytes that batch_length counts.
+inline constexpr size_t kBatchPrefixBytes = kBatchLengthAt + sizeof(int32_t);
 
 inline constexpr int16_t kCodecMask = 0x07;
 inline constexpr int16_t kLogAppendTimeBit = 0x08;

@@ -38,7 +38,8 @@ class ByteBuffer {
   }
 
  private:
-  void Grow(size_t count) {
+  // Apart, so that Extend is small enough to become part of its callers.
+  [[gnu::noinline]] void Grow(size_t count) {
     size_t capacity = capacity_ == 0 ? 256 : capacity_ * 2;
     while (capacity < size_ + count) capacity *= 2;
     auto data = std::make_unique_for_overwrite<std::byte[]>(capacity);

@@ -21,9 +21,14 @@ std::optional<std::pair<Header, Bytes>> DecodeHeader(Bytes frame, int16_t versio
 }  // namespace
 
 std::optional<RequestHeader> PeekRequest(Bytes frame) {
-  auto decoded = DecodeHeader<RequestHeader>(frame, 0, false);
-  if (!decoded.has_value()) return std::nullopt;
-  return decoded->first;
+  Arena arena;
+  Reader reader(frame, 0, false, arena);
+  RequestHeader header;
+  reader.Field(header.api_key);
+  reader.Field(header.api_version);
+  reader.Field(header.correlation_id);
+  if (!reader.ok()) return std::nullopt;
+  return header;
 }
 
 std::optional<RequestFrame> DecodeRequestFrame(Bytes frame, int16_t header_version) {

@@ -15,7 +15,7 @@ void Reader::Fail(const char* fault) {
   position_ = bytes_.size();
 }
 
-uint32_t Reader::ReadUnsignedVarint() {
+uint32_t Reader::ReadLongVarint() {
   uint32_t value = 0;
   for (int shift = 0; shift < 35; shift += 7) {
     if (!Need(1)) return 0;

@@ -144,7 +144,10 @@ class Reader {
     }
   }
 
-  uint32_t ReadUnsignedVarint();
+  [[gnu::always_inline]] uint32_t ReadUnsignedVarint() {
+    bool is_short = remaining() > 0 && (bytes_[position_] & std::byte{0x80}) == std::byte{0};
+    return is_short ? static_cast<uint32_t>(bytes_[position_++]) : ReadLongVarint();
+  }
   void Fail(const char* fault);
 
  private:
@@ -170,6 +173,7 @@ class Reader {
     Fail("the message ends too early");
     return false;
   }
+  uint32_t ReadLongVarint();
   std::optional<size_t> ReadArrayCount();
   std::optional<Bytes> ReadBytes(std::optional<size_t> size);
   std::optional<size_t> ReadPlainStringSize();

@@ -7,7 +7,7 @@
 
 namespace millrace::wire {
 
-void Writer::WriteUnsignedVarint(uint32_t value) {
+void Writer::WriteLongVarint(uint32_t value) {
   while (value >= 0x80) {
     *buffer_->Extend(1) = static_cast<std::byte>((value & 0x7f) | 0x80);
     value >>= 7;

@@ -114,7 +114,10 @@ class Writer {
     (WriteTag(tags), ...);
   }
 
-  void WriteUnsignedVarint(uint32_t value);
+  [[gnu::always_inline]] void WriteUnsignedVarint(uint32_t value) {
+    if (value >= 0x80) return WriteLongVarint(value);
+    *buffer_->Extend(1) = static_cast<std::byte>(value);
+  }
 
  private:
   template <class T>
@@ -138,6 +141,7 @@ class Writer {
   }
   // Puts the size of the content that begins at `start` before it.
   void FinishTag(size_t start);
+  void WriteLongVarint(uint32_t value);
   void WriteArrayCount(std::optional<size_t> count);
   void WriteBytesSize(std::optional<size_t> size);
 
