@@ -26,6 +26,8 @@ using core::group::TopicPartition;
 using Described = wire::ConsumerGroupDescribeResponse;
 
 constexpr int16_t kMemberIdIsMandatorySince = 1;
+// Which protocol a member speaks.
+constexpr int8_t kClassicMember = 0;
 constexpr int8_t kConsumerMember = 1;
 constexpr size_t kDescribedBytesMax = 64 << 20;
 // More than any cluster has.
@@ -139,7 +141,7 @@ void PutMember(const Context& context, const core::ClusterImage& image,
   if (!member.regex.empty()) entry.subscribed_topic_regex = arena.Copy(member.regex);
   entry.assignment = MakeAssignment(context, image, member.assigned);
   entry.target_assignment = MakeAssignment(context, image, member.target);
-  entry.member_type = kConsumerMember;
+  entry.member_type = member.classic.has_value() ? kClassicMember : kConsumerMember;
 }
 
 size_t BytesOf(const core::ClusterImage& image, const PartitionSet& set) {

@@ -58,7 +58,6 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "follower.fetch.last.tiered.offset.enable",
     "follower.replication.throttled.rate",
     "group.consumer.assignors",
-    "group.consumer.migration.policy",
     "group.coordinator.append.linger.ms",
     "group.coordinator.background.threads",
     "group.coordinator.cached.buffer.max.bytes",

@@ -193,6 +193,10 @@ constexpr std::array kTable = std::to_array<Property>({
      "The longest."},
     {"group.consumer.max.size", kBroker, kInt, "2147483647", 1, kInt32Max, "", "",
      "The most members that a consumer group may have."},
+    {"group.consumer.migration.policy", kBroker, kText, "bidirectional", 0, 0,
+     "bidirectional,upgrade,downgrade,disabled", "",
+     "Whether groups with members become consumer groups when a member comes that speaks the "
+     "consumer protocol (upgrade), and classic groups when the last of these has gone."},
     {"group.consumer.assignment.interval.ms", kBroker, kInt, "1000", 0, kInt32Max, "", "",
      "How long partitions stay as they are shared out before members that come or go change it."},
     {"group.consumer.min.assignment.interval.ms", kBroker, kInt, "0", 0, kInt32Max, "", "",

@@ -34,6 +34,9 @@ CoordinatorOptions MakeOptions(const core::Properties& properties) {
       static_cast<int32_t>(properties.Integer("group.consumer.heartbeat.interval.ms"));
   consumer.members_max = static_cast<size_t>(properties.Integer("group.consumer.max.size"));
   consumer.assignment_interval_ms = properties.Integer("group.consumer.assignment.interval.ms");
+  const std::string policy = properties.Text("group.consumer.migration.policy");
+  consumer.may_upgrade = policy == "bidirectional" || policy == "upgrade";
+  consumer.may_downgrade = policy == "bidirectional" || policy == "downgrade";
   options.machine.offset_metadata_max =
       static_cast<size_t>(properties.Integer("offset.metadata.max.bytes"));
   options.machine.offsets_retention_ms =

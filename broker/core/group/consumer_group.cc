@@ -51,6 +51,14 @@ std::optional<std::string> ConsumerGroup::FindStatic(std::string_view instance_i
   return std::nullopt;
 }
 
+absl::flat_hash_set<std::string_view> ConsumerGroup::CommonProtocols() const {
+  std::vector<const Protocols*> lists;
+  for (const auto& [id, member] : members) {
+    if (member.classic.has_value()) lists.push_back(&member.classic->protocols);
+  }
+  return CommonNames(lists);
+}
+
 void ConsumerGroup::Put(const std::string& member_id, ConsumerMember member) {
   ConsumerMember& place = members[member_id];
   LetGo(place);
@@ -66,11 +74,13 @@ void ConsumerGroup::Remove(std::string_view member_id) {
 }
 
 void ConsumerGroup::Hold(const ConsumerMember& member) {
+  if (member.classic.has_value()) ++classic_members;
   for (const TopicPartition& one : member.assigned) ++holders[one];
   for (const TopicPartition& one : member.revoking) ++holders[one];
 }
 
 void ConsumerGroup::LetGo(const ConsumerMember& member) {
+  if (member.classic.has_value()) --classic_members;
   auto let_go = [this](const TopicPartition& one) {
     auto found = holders.find(one);
     INVARIANT(found != holders.end() && found->second > 0);

@@ -20,6 +20,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "broker/core/group/partition_set.h"
+#include "broker/core/group/protocol.h"
 #include "proto/types.h"
 
 namespace millrace::core::group {
@@ -40,6 +41,15 @@ inline constexpr MemberEpoch kLeaving{-1};
 // Of a static member that will be back.
 inline constexpr MemberEpoch kAway{-2};
 
+// Of a member that speaks the classic protocol. What it has subscribed to stands in the first of
+// its protocols; its generation is the member's epoch.
+struct ClassicSide {
+  int32_t session_timeout_ms = 0;
+  Protocols protocols;  // never none
+
+  friend bool operator==(const ClassicSide&, const ClassicSide&) = default;
+};
+
 struct ConsumerMember {
   std::optional<std::string> instance_id;  // of a static member
   std::optional<std::string> rack_id;
@@ -49,6 +59,7 @@ struct ConsumerMember {
   std::vector<std::string> topics;      // that it has subscribed to by name, ascending
   std::string regex;                    // and by pattern; empty: none
   std::optional<std::string> assignor;  // that it would like
+  std::optional<ClassicSide> classic;   // none: it speaks the consumer protocol
 
   MemberState state = MemberState::kStable;
   MemberEpoch epoch{0};
@@ -77,6 +88,7 @@ struct ConsumerGroup {
   std::map<std::string, ConsumerMember, std::less<>> members;  // by member id
   // By how many members a partition is held, assigned or being revoked; follows from the members.
   absl::flat_hash_map<TopicPartition, int> holders;
+  size_t classic_members = 0;  // follows from the members, too
 
   ConsumerGroupState State() const;
   // Null when there is none.
@@ -84,6 +96,10 @@ struct ConsumerGroup {
   // The id of the member that has the instance id; none if no member has.
   std::optional<std::string> FindStatic(std::string_view instance_id) const;
   bool IsFree(const TopicPartition& partition) const { return !holders.contains(partition); }
+  // Whether it has members, all of which speak the classic protocol.
+  bool IsAllClassic() const { return !members.empty() && classic_members == members.size(); }
+  // The names of the protocols that all of these know.
+  absl::flat_hash_set<std::string_view> CommonProtocols() const;
 
   // The only ways in which members change.
   void Put(const std::string& member_id, ConsumerMember member);

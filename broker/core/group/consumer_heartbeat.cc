@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/group/consumer_records.h"
 #include "broker/core/group/machine.h"
 #include "broker/core/group/reconcile.h"
 #include "broker/core/group/topic_pattern.h"
@@ -11,9 +12,6 @@
 namespace millrace::core::group {
 
 namespace {
-
-// Of a member's record, besides its partitions.
-constexpr size_t kMemberBytesMax = 300'000;
 
 ConsumerHeartbeatAnswer Refused(ErrorCode error, std::string message) {
   ConsumerHeartbeatAnswer answer;
@@ -61,6 +59,7 @@ bool TellsAll(const ConsumerHeartbeat& heartbeat) {
 }
 
 void Update(ConsumerMember& member, const ConsumerHeartbeat& heartbeat) {
+  member.classic.reset();
   member.client_id = heartbeat.client_id;
   member.client_host = heartbeat.client_host;
   if (heartbeat.instance_id.has_value()) member.instance_id = std::string(*heartbeat.instance_id);
@@ -74,17 +73,6 @@ void Update(ConsumerMember& member, const ConsumerHeartbeat& heartbeat) {
   member.topics.assign(heartbeat.topics->begin(), heartbeat.topics->end());
   std::sort(member.topics.begin(), member.topics.end());
   member.topics.erase(std::unique(member.topics.begin(), member.topics.end()), member.topics.end());
-}
-
-// Besides its partitions.
-size_t ApproximateBytes(std::string_view member_id, const ConsumerMember& member) {
-  constexpr size_t kFixedBytes = 128;
-  constexpr size_t kPerTopic = 4;
-  size_t bytes = kFixedBytes + member_id.size() + member.instance_id.value_or("").size() +
-                 member.rack_id.value_or("").size() + member.client_id.size() +
-                 member.client_host.size() + member.regex.size();
-  for (const std::string& topic : member.topics) bytes += kPerTopic + topic.size();
-  return bytes;
 }
 
 // Of a request, before anything of it is copied.
@@ -140,25 +128,30 @@ ConsumerHeartbeatAnswer Machine::Decide(const Step& step, const ConsumerHeartbea
   Refusal refusal = Invalid(heartbeat);
   if (refusal.has_value()) return *std::move(refusal);
   if (heartbeat.epoch < kJoining) return LeaveGroup(step, heartbeat);
-  refusal = Admit(heartbeat);
+  std::optional<ConsumerGroup> upgraded;
+  refusal = Upgraded(heartbeat, upgraded);
+  if (refusal.has_value()) return *std::move(refusal);
+  const ConsumerGroup* group =
+      upgraded.has_value() ? &*upgraded : FindConsumerGroup(heartbeat.group_id);
+  refusal = Admit(heartbeat, group);
   if (refusal.has_value()) return *std::move(refusal);
   Seat seat;
-  refusal = Seated(heartbeat, seat);
+  refusal = Seated(heartbeat, group, seat);
   if (refusal.has_value()) return *std::move(refusal);
   Update(seat.member, heartbeat);
   if (ApproximateBytes(seat.id, seat.member) > kMemberBytesMax) {
     return Refused(ErrorCode::kInvalidRequest, "The subscription is too large.");
   }
+  if (upgraded.has_value()) Upgrade(step, *std::move(upgraded));
   Take(step, seat);
-  Change change = Change::kNone;
-  const bool is_new = !seat.before.has_value() || seat.before->epoch == kJoining;
-  if (is_new) {
-    change = Change::kOtherMembers;
-  } else if (!seat.before->SubscribesAs(seat.member)) {
-    change = Change::kOtherTopics;
-  }
-  FollowUp(step, change);
+  FollowUp(step, seat.change());
   return LeadOn(step, heartbeat, seat);
+}
+
+Machine::Change Machine::Seat::change() const {
+  const bool is_new = !before.has_value() || before->epoch == kJoining;
+  if (is_new) return Change::kOtherMembers;
+  return before->SubscribesAs(member) ? Change::kNone : Change::kOtherTopics;
 }
 
 Machine::Refusal Machine::Invalid(const ConsumerHeartbeat& heartbeat) const {
@@ -186,12 +179,10 @@ Machine::Refusal Machine::Invalid(const ConsumerHeartbeat& heartbeat) const {
 }
 
 // Whether the group is one that the heartbeat may be for.
-Machine::Refusal Machine::Admit(const ConsumerHeartbeat& heartbeat) const {
-  const ConsumerGroup* group = FindConsumerGroup(heartbeat.group_id);
+Machine::Refusal Machine::Admit(const ConsumerHeartbeat& heartbeat,
+                                const ConsumerGroup* group) const {
   if (group == nullptr) {
-    if (heartbeat.epoch != kJoining || HasMembers(heartbeat.group_id)) {
-      return NotAConsumerGroup(heartbeat.group_id);
-    }
+    if (heartbeat.epoch != kJoining) return NotAConsumerGroup(heartbeat.group_id);
     return std::nullopt;
   }
   const bool is_new =
@@ -205,10 +196,10 @@ Machine::Refusal Machine::Admit(const ConsumerHeartbeat& heartbeat) const {
   return std::nullopt;
 }
 
-Machine::Refusal Machine::Seated(const ConsumerHeartbeat& heartbeat, Seat& seat) const {
+Machine::Refusal Machine::Seated(const ConsumerHeartbeat& heartbeat, const ConsumerGroup* group,
+                                 Seat& seat) {
   seat.id = heartbeat.member_id.empty() ? heartbeat.fresh_id : heartbeat.member_id;
-  if (heartbeat.instance_id.has_value()) return SeatedStatic(heartbeat, seat);
-  const ConsumerGroup* group = FindConsumerGroup(heartbeat.group_id);
+  if (heartbeat.instance_id.has_value()) return SeatedStatic(heartbeat, group, seat);
   const ConsumerMember* known = group == nullptr ? nullptr : group->FindMember(seat.id);
   if (known == nullptr) {
     if (heartbeat.epoch != kJoining) return UnknownMember(heartbeat);
@@ -223,10 +214,10 @@ Machine::Refusal Machine::Seated(const ConsumerHeartbeat& heartbeat, Seat& seat)
   return std::nullopt;
 }
 
-// A static member that has said that it will be back gives its place to whoever comes with its
-// instance id.
-Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat& seat) const {
-  const ConsumerGroup* group = FindConsumerGroup(heartbeat.group_id);
+// A static member that has said that it will be back, or spoke the classic protocol, in which
+// nobody says so, gives its place to whoever comes with its instance id.
+Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat,
+                                       const ConsumerGroup* group, Seat& seat) {
   std::optional<std::string> holder;
   if (group != nullptr) holder = group->FindStatic(*heartbeat.instance_id);
   if (!holder.has_value()) {
@@ -234,11 +225,12 @@ Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat&
     return std::nullopt;
   }
   const ConsumerMember& known = *group->FindMember(*holder);
+  const bool is_left = known.epoch == kAway || known.classic.has_value();
   if (heartbeat.epoch != kJoining) {
     if (*holder != seat.id) return FencedInstance();
     Refusal fenced = Fenced(known, heartbeat);
     if (fenced.has_value()) return fenced;
-  } else if (known.epoch != kAway && *holder != seat.id) {
+  } else if (!is_left && *holder != seat.id) {
     return Refused(ErrorCode::kUnreleasedInstanceId,
                    "Static member " + *holder + " has the instance id " +
                        std::string(*heartbeat.instance_id) + " and has not left.");
@@ -248,7 +240,7 @@ Machine::Refusal Machine::SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat&
   }
   seat.before = known;
   seat.member = known;
-  if (known.epoch == kAway) {
+  if (is_left) {
     seat.member.epoch = kJoining;
     seat.member.previous_epoch = kJoining;
   }
@@ -265,8 +257,11 @@ void Machine::Take(const Step& step, const Seat& seat) {
   }
   if (seat.replaced.has_value()) {
     Emit(step.output, DeleteConsumerMember{group_id, *seat.replaced});
-    SetTimer(step.output, {TimerKind::kSession, group_id, *seat.replaced}, std::nullopt);
+    CancelTimers(step, *seat.replaced);
   }
+  // What a classic one was waited for it need not do any more.
+  const bool was_classic = seat.before.has_value() && seat.before->classic.has_value();
+  if (was_classic && !seat.member.classic.has_value()) CancelTimers(step, seat.id);
   if (seat.before != seat.member || seat.replaced.has_value()) {
     Emit(step.output, PutConsumerMember{group_id, seat.id, seat.member});
   }
@@ -275,32 +270,37 @@ void Machine::Take(const Step& step, const Seat& seat) {
 // The member's next step towards its target, if it can take one.
 ConsumerHeartbeatAnswer Machine::LeadOn(const Step& step, const ConsumerHeartbeat& heartbeat,
                                         const Seat& seat) {
+  Advance(step, seat.id, heartbeat.owned);
+  const ConsumerMember& member = *FindConsumerGroup(step.group_id)->FindMember(seat.id);
+  ConsumerHeartbeatAnswer answer{.member_id = seat.id,
+                                 .epoch = member.epoch,
+                                 .interval_ms = SettingsOf(step.group_id).heartbeat_interval_ms,
+                                 .assignment = std::nullopt};
+  const bool has_changed = !seat.before.has_value() || seat.before->assigned != member.assigned;
+  if (TellsAll(heartbeat) || has_changed) answer.assignment = member.assigned;
+  return answer;
+}
+
+void Machine::Advance(const Step& step, const std::string& member_id,
+                      const std::optional<PartitionSet>& owned) {
   const ConsumerGroup& group = *FindConsumerGroup(step.group_id);
-  const ConsumerMember& member = *group.FindMember(seat.id);
+  const ConsumerMember& member = *group.FindMember(member_id);
   const bool was_unrevoked = member.state == MemberState::kUnrevoked;
-  ConsumerMember next = Reconcile(member, group.target_epoch, heartbeat.owned,
+  ConsumerMember next = Reconcile(member, group.target_epoch, owned,
                                   [&](const TopicPartition& one) { return group.IsFree(one); });
   const bool has_moved = next != member;
-  if (has_moved) {
-    Emit(step.output, PutConsumerMember{std::string(step.group_id), seat.id, next});
-  }
-  const ConsumerSettings settings = SettingsOf(step.group_id);
-  SetTimer(step.output, {TimerKind::kSession, std::string(step.group_id), seat.id},
-           settings.session_timeout_ms);
-  // Each time that it is told to give up something it has its time for it.
   const bool is_unrevoked = next.state == MemberState::kUnrevoked;
+  const int64_t rebalance_ms = next.rebalance_timeout_ms;
+  if (has_moved) {
+    Emit(step.output, PutConsumerMember{std::string(step.group_id), member_id, std::move(next)});
+  }
+  TouchConsumerSession(step.output, step.group_id, member_id);
+  // Each time that it is told to give up something it has its time for it.
   if (is_unrevoked ? has_moved : was_unrevoked) {
     std::optional<int64_t> revoke_ms;
-    if (is_unrevoked) revoke_ms = next.rebalance_timeout_ms;
-    SetTimer(step.output, {TimerKind::kRevoke, std::string(step.group_id), seat.id}, revoke_ms);
+    if (is_unrevoked) revoke_ms = rebalance_ms;
+    SetTimer(step.output, {TimerKind::kRevoke, std::string(step.group_id), member_id}, revoke_ms);
   }
-  ConsumerHeartbeatAnswer answer{.member_id = seat.id,
-                                 .epoch = next.epoch,
-                                 .interval_ms = settings.heartbeat_interval_ms,
-                                 .assignment = std::nullopt};
-  const bool has_changed = !seat.before.has_value() || seat.before->assigned != next.assigned;
-  if (TellsAll(heartbeat) || has_changed) answer.assignment = std::move(next.assigned);
-  return answer;
 }
 
 ConsumerHeartbeatAnswer Machine::LeaveGroup(const Step& step, const ConsumerHeartbeat& heartbeat) {

@@ -63,6 +63,21 @@ std::optional<PartitionSet> DecodeSet(const EncodedSet& encoded) {
   return set;
 }
 
+// How many partitions of the front of the set a record can hold, besides the subscription: it has
+// about two such sets, and must fit into a batch.
+size_t CountFitting(const PartitionSet& set) {
+  constexpr size_t kTargetBytesMax = 300'000;
+  constexpr size_t kPerTopic = 24;
+  constexpr size_t kPerPartition = 3;
+  size_t bytes = 0;
+  for (size_t i = 0; i < set.size(); ++i) {
+    bytes += kPerPartition;
+    if (i == 0 || set[i].topic != set[i - 1].topic) bytes += kPerTopic;
+    if (bytes > kTargetBytesMax) return i;
+  }
+  return set.size();
+}
+
 std::string EncodeGained(const ConsumerMember& member) {
   if (member.gained.empty()) return "";
   std::string bits((member.assigned.size() + 7) / 8, '\0');
@@ -81,6 +96,23 @@ PartitionSet DecodeGained(const PartitionSet& assigned, const std::string& bits)
   return gained;
 }
 
+void EncodeClassic(const ClassicSide& classic, internal::ClassicSide& value) {
+  value.set_session_timeout_ms(classic.session_timeout_ms);
+  for (const Protocol& protocol : classic.protocols) {
+    internal::GroupProtocol& entry = *value.add_protocols();
+    entry.set_name(protocol.name);
+    entry.set_metadata(protocol.metadata);
+  }
+}
+
+ClassicSide DecodeClassic(const internal::ClassicSide& value) {
+  ClassicSide classic{.session_timeout_ms = value.session_timeout_ms(), .protocols = {}};
+  for (const internal::GroupProtocol& entry : value.protocols()) {
+    classic.protocols.push_back({entry.name(), entry.metadata()});
+  }
+  return classic;
+}
+
 }  // namespace
 
 std::string EncodeConsumerMember(const ConsumerMember& member) {
@@ -93,6 +125,7 @@ std::string EncodeConsumerMember(const ConsumerMember& member) {
   for (const std::string& topic : member.topics) value.add_topics(topic);
   value.set_regex(member.regex);
   if (member.assignor.has_value()) value.set_assignor(*member.assignor);
+  if (member.classic.has_value()) EncodeClassic(*member.classic, *value.mutable_classic());
   value.set_state(EncodeState(member.state));
   value.set_epoch(member.epoch.value());
   value.set_previous_epoch(member.previous_epoch.value());
@@ -117,6 +150,10 @@ std::optional<ConsumerMember> DecodeConsumerMember(std::string_view bytes) {
   member.topics.assign(value.topics().begin(), value.topics().end());
   member.regex = value.regex();
   if (value.has_assignor()) member.assignor = value.assignor();
+  if (value.has_classic()) {
+    if (value.classic().protocols().empty()) return std::nullopt;
+    member.classic = DecodeClassic(value.classic());
+  }
   member.epoch = MemberEpoch(value.epoch());
   member.previous_epoch = MemberEpoch(value.previous_epoch());
   member.gained_epoch = MemberEpoch(value.gained_epoch());
@@ -134,6 +171,28 @@ std::optional<ConsumerMember> DecodeConsumerMember(std::string_view bytes) {
   member.target = *std::move(target);
   member.gained = DecodeGained(member.assigned, value.gained());
   return member;
+}
+
+size_t ApproximateBytes(std::string_view member_id, const ConsumerMember& member) {
+  constexpr size_t kFixedBytes = 128;
+  constexpr size_t kPerText = 4;
+  size_t bytes = kFixedBytes + member_id.size() + member.instance_id.value_or("").size() +
+                 member.rack_id.value_or("").size() + member.client_id.size() +
+                 member.client_host.size() + member.regex.size();
+  for (const std::string& topic : member.topics) bytes += kPerText + topic.size();
+  if (!member.classic.has_value()) return bytes;
+  for (const Protocol& protocol : member.classic->protocols) {
+    bytes += 2 * kPerText + protocol.name.size() + protocol.metadata.size();
+  }
+  return bytes;
+}
+
+// The rest is nobody's: rather a few partitions without a reader than a group that cannot go on.
+void KeepWhatFits(PartitionSet& target) { target.resize(CountFitting(target)); }
+
+bool FitsRecord(std::string_view member_id, const ConsumerMember& member) {
+  return ApproximateBytes(member_id, member) <= kMemberBytesMax &&
+         CountFitting(member.assigned) == member.assigned.size();
 }
 
 }  // namespace millrace::core::group

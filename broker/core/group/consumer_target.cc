@@ -4,32 +4,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker/core/group/consumer_records.h"
 #include "broker/core/group/machine.h"
 #include "broker/core/group/readable_topics.h"
 #include "proto/invariant.h"
 
 namespace millrace::core::group {
-
-namespace {
-
-// A member's record holds about two such sets, beside its subscription, and must fit into a batch.
-constexpr size_t kTargetBytesMax = 300'000;
-
-// The rest is nobody's: rather a few partitions without a reader than a group that cannot go on.
-void KeepWhatFits(PartitionSet& target) {
-  constexpr size_t kPerTopic = 24;
-  constexpr size_t kPerPartition = 3;
-  size_t bytes = 0;
-  for (size_t i = 0; i < target.size(); ++i) {
-    bytes += kPerPartition;
-    if (i == 0 || target[i].topic != target[i - 1].topic) bytes += kPerTopic;
-    if (bytes <= kTargetBytesMax) continue;
-    target.resize(i);
-    return;
-  }
-}
-
-}  // namespace
 
 // In a compacted log the record of a member may come before that of its group.
 ConsumerGroup& Machine::ConsumerGroupOf(const std::string& group_id) {
@@ -142,8 +122,7 @@ void Machine::RemoveConsumer(const Step& step, const std::string& member_id) {
   if (group == nullptr || group->FindMember(member_id) == nullptr) return;
   const std::string group_id(step.group_id);
   Emit(step.output, DeleteConsumerMember{group_id, member_id});
-  SetTimer(step.output, {TimerKind::kSession, group_id, member_id}, std::nullopt);
-  SetTimer(step.output, {TimerKind::kRevoke, group_id, member_id}, std::nullopt);
+  CancelTimers(step, member_id);
   const MemberEpoch epoch = group->epoch + 1;
   if (!group->members.empty()) {
     // The next heartbeat makes the target.
@@ -154,12 +133,28 @@ void Machine::RemoveConsumer(const Step& step, const std::string& member_id) {
   PutEpochs(step, epoch, epoch, 0);
 }
 
+void Machine::CancelTimers(const Step& step, const std::string& member_id) {
+  using enum TimerKind;
+  for (TimerKind kind : {kSession, kRevoke, kJoin, kSync}) {
+    SetTimer(step.output, {kind, std::string(step.group_id), member_id}, std::nullopt);
+  }
+  auto live = consumer_live_.find(step.group_id);
+  if (live != consumer_live_.end()) live->second.rejoining.erase(member_id);
+}
+
+void Machine::TouchConsumerSession(Output& output, std::string_view group_id,
+                                   const std::string& member_id) const {
+  const ConsumerMember& member = *FindConsumerGroup(group_id)->FindMember(member_id);
+  SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id},
+           member.classic.has_value() ? member.classic->session_timeout_ms
+                                      : SettingsOf(group_id).session_timeout_ms);
+}
+
 // The member was heard of. What it must give up it must give up in time.
 void Machine::TouchConsumer(Output& output, std::string_view group_id,
                             const std::string& member_id) const {
   const ConsumerMember& member = *FindConsumerGroup(group_id)->FindMember(member_id);
-  SetTimer(output, {TimerKind::kSession, std::string(group_id), member_id},
-           SettingsOf(group_id).session_timeout_ms);
+  TouchConsumerSession(output, group_id, member_id);
   if (member.state != MemberState::kUnrevoked) return;
   SetTimer(output, {TimerKind::kRevoke, std::string(group_id), member_id},
            member.rebalance_timeout_ms);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <absl/container/flat_hash_map.h>
-
 #include "proto/invariant.h"
 
 namespace millrace::core::group {
@@ -44,22 +42,11 @@ std::optional<std::string> Membership::FindStatic(std::string_view instance_id) 
   return std::nullopt;
 }
 
-// A client may name very many: no list is gone through more than once.
 absl::flat_hash_set<std::string_view> Membership::CommonProtocols() const {
-  absl::flat_hash_map<std::string_view, size_t> known;  // by so many of the members, in their order
-  size_t seen = 0;
-  for (const auto& [id, member] : members) {
-    for (const Protocol& liked : member.protocols) {
-      auto [by, is_new] = known.try_emplace(liked.name, 0);
-      if (by->second == seen) ++by->second;
-    }
-    ++seen;
-  }
-  absl::flat_hash_set<std::string_view> common;
-  for (const auto& [name, by] : known) {
-    if (by == seen) common.insert(name);
-  }
-  return common;
+  std::vector<const Protocols*> lists;
+  lists.reserve(members.size());
+  for (const auto& [id, member] : members) lists.push_back(&member.protocols);
+  return CommonNames(lists);
 }
 
 std::string Membership::SelectProtocol() const {

@@ -16,25 +16,17 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "broker/core/group/consumer_group.h"
+#include "broker/core/group/protocol.h"
 #include "proto/types.h"
 
 namespace millrace::core::group {
 
-// Of the classic protocol. kPreparingRebalance is never in a record (live.h); kDead is what an
-// unknown group is called.
+// Of the classic protocol. kPreparingRebalance is in memory (live.h), and in a record only where a
+// consumer group has become a classic one; kDead is what an unknown group is called.
 enum class GroupState { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable, kDead };
 
 // Kafka's name of the state: "PreparingRebalance".
 std::string_view StateName(GroupState state);
-
-// One of the ways to share out partitions that a member knows; the metadata is known to the members
-// only.
-struct Protocol {
-  std::string name;
-  std::string metadata;
-
-  friend bool operator==(const Protocol&, const Protocol&) = default;
-};
 
 struct Member {
   std::optional<std::string> instance_id;  // of a static member
@@ -42,7 +34,7 @@ struct Member {
   std::string client_host;
   int32_t session_timeout_ms = 0;
   int32_t rebalance_timeout_ms = 0;
-  std::vector<Protocol> protocols;  // the preferred one first
+  Protocols protocols;
   std::string assignment;           // empty until the leader has handed it in
 
   // Null when the member does not know it.

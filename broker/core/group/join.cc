@@ -4,10 +4,9 @@
 #include <utility>
 
 #include "broker/core/group/answers.h"
+#include "broker/core/group/joining.h"
 #include "broker/core/group/machine.h"
-#include "proto/cut_text.h"
 #include "proto/invariant.h"
-#include "proto/wire/codec.h"
 
 namespace millrace::core::group {
 
@@ -16,15 +15,6 @@ namespace {
 // A new member has no generation to send heartbeats for; its client has that long to come for the
 // answer.
 constexpr int64_t kNewMemberJoinMs = 300'000;
-
-std::vector<Protocol> Copy(std::span<const Join::Protocol> protocols) {
-  std::vector<Protocol> copies;
-  copies.reserve(protocols.size());
-  for (const Join::Protocol& protocol : protocols) {
-    copies.push_back({std::string(protocol.name), std::string(protocol.metadata)});
-  }
-  return copies;
-}
 
 // Whether the joining member speaks what the group speaks. As in Kafka a member that joins again is
 // held against what it said before, too.
@@ -57,18 +47,6 @@ bool SaysTheSame(const Member& member, const Join& join) {
                     });
 }
 
-// The name in front may be as long as a string on the wire can be, and so may the whole be: what is
-// unique about it comes last and must not be cut off.
-std::string MemberIdOf(const Join& join) {
-  size_t fresh_bytes = 1 + join.fresh_id.size();
-  INVARIANT(fresh_bytes <= wire::kStringBytesMax);
-  std::string id(
-      CutText(join.who.instance_id.value_or(join.client_id), wire::kStringBytesMax - fresh_bytes));
-  id += '-';
-  id += join.fresh_id;
-  return id;
-}
-
 }  // namespace
 
 Output Machine::On(RequestId request, const Join& join, TimestampMs now) {
@@ -91,9 +69,7 @@ std::optional<JoinAnswer> Machine::Decide(const Step& step, RequestId request, c
     return RefusedJoin(ErrorCode::kUnknownMemberId, member_id);
   }
   const ConsumerGroup* consumer = FindConsumerGroup(join.group_id);
-  if (consumer != nullptr && !consumer->members.empty()) {
-    return RefusedJoin(ErrorCode::kInconsistentGroupProtocol, member_id);
-  }
+  if (consumer != nullptr && !consumer->members.empty()) return JoinConsumers(step, join);
   if (!Accepts(join)) return TurnAway(step, join);
   if (!Supports(MembershipOf(join.group_id), join)) {
     return RefusedJoin(ErrorCode::kInconsistentGroupProtocol, member_id);
@@ -138,7 +114,7 @@ std::optional<JoinAnswer> Machine::JoinNew(const Step& step, RequestId request, 
     auto holder = MembershipOf(join.group_id).FindStatic(*instance_id);
     if (holder.has_value()) return ReplaceStatic(step, request, join, *holder);
   }
-  std::string member_id = MemberIdOf(join);
+  std::string member_id = NewMemberId(join);
   if (!instance_id.has_value() && join.needs_member_id) {
     return GiveMemberId(step, join, std::move(member_id));
   }
@@ -204,7 +180,7 @@ bool Machine::ForgetPending(Output& output, std::string_view group_id, std::stri
 // The old id is fenced from here on.
 std::optional<JoinAnswer> Machine::ReplaceStatic(const Step& step, RequestId request,
                                                  const Join& join, const std::string& old_id) {
-  std::string new_id = MemberIdOf(join);
+  std::string new_id = NewMemberId(join);
   Join known = join;
   known.who.member_id = new_id;
   if (MembershipOf(join.group_id).state == GroupState::kStable) {

@@ -62,6 +62,9 @@ Output Machine::OnLoaded() {
     for (const auto& [member_id, member] : membership.members) {
       TouchSession(output, group_id, member_id, member);
     }
+    if (membership.state == GroupState::kPreparingRebalance) {
+      PrepareAgain({output, group_id, TimestampMs(0)});
+    }
     if (membership.state != GroupState::kCompletingRebalance) continue;
     Live& live = live_[group_id];
     for (const auto& [member_id, member] : membership.members) live.unsynced.insert(member_id);
@@ -210,10 +213,10 @@ Output Machine::OnTimeout(const TimerId& timer, TimestampMs now) {
       }
       break;
     case TimerKind::kJoin:
-      OnJoinTimeout(step);
+      timer.member_id.empty() ? OnJoinTimeout(step) : RemoveConsumer(step, timer.member_id);
       break;
     case TimerKind::kSync:
-      OnSyncTimeout(step);
+      timer.member_id.empty() ? OnSyncTimeout(step) : RemoveConsumer(step, timer.member_id);
       break;
     case TimerKind::kRevoke:
       OnRevokeTimeout(step, timer.member_id);

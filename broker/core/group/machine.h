@@ -20,11 +20,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +53,9 @@ struct ConsumerOptions {
   // How long a target stays at least before members that come or go make another.
   int64_t assignment_interval_ms = 1'000;
   size_t members_max = std::numeric_limits<int32_t>::max();
+  // Whether a group with members may become a consumer group, and a classic group again.
+  bool may_upgrade = true;
+  bool may_downgrade = true;
   // The first is that of members that ask for none. Precondition: there is one.
   std::vector<Assignor> assignors = {Assignor::kUniform, Assignor::kRange};
 };
@@ -73,14 +78,15 @@ struct Options {
 
 // kSession: the member (or one that has only been given its id) must be heard of. kJoin: a
 // rebalance waits for members no longer. kSync: every member of a generation must have asked for
-// its assignment, the leader must have handed them in. kRevoke: the member of a consumer group must
-// have given up what it was told to. kAssign: a consumer group may have another target.
+// its assignment, the leader must have handed them in. In a consumer group these two are about
+// single members, those that speak the classic protocol. kRevoke: the member of a consumer group
+// must have given up what it was told to. kAssign: a consumer group may have another target.
 enum class TimerKind { kSession, kJoin, kSync, kRevoke, kAssign };
 
 struct TimerId {
   TimerKind kind;
   std::string group_id;
-  std::string member_id;  // empty but for kSession and kRevoke
+  std::string member_id;  // empty: it is about the whole group
 
   friend bool operator==(const TimerId&, const TimerId&) = default;
   template <class H>
@@ -212,38 +218,62 @@ class Machine {
   void WaitForAssignment(const Step& step, RequestId request, const std::string& member_id);
   void ShareOut(const Step& step, const Sync& sync);
   void NoteSynced(const Step& step, Live& live, std::string_view member_id);
-  HeartbeatAnswer Decide(Output& output, const Heartbeat& heartbeat) const;
+  HeartbeatAnswer Decide(const Step& step, const Heartbeat& heartbeat);
   LeaveAnswer Decide(const Step& step, const Leave& leave);
   ErrorCode LeaveOne(const Step& step, const Identity& who);
 
+  // What has become of a consumer group's subscriptions.
+  enum class Change { kNone, kOtherMembers, kOtherTopics };
+
   // consumer_heartbeat.cc
   using Refusal = std::optional<ConsumerHeartbeatAnswer>;
-  // A member as a heartbeat finds it, and makes it.
+  // A member as a heartbeat or a join finds it, and makes it.
   struct Seat {
     std::string id;
     std::optional<ConsumerMember> before;  // none: it is new
     ConsumerMember member;
     std::optional<std::string> replaced;  // whose place it takes
+
+    Change change() const;
   };
   ConsumerHeartbeatAnswer Decide(const Step& step, const ConsumerHeartbeat& heartbeat);
   Refusal Invalid(const ConsumerHeartbeat& heartbeat) const;
-  Refusal Admit(const ConsumerHeartbeat& heartbeat) const;
-  Refusal Seated(const ConsumerHeartbeat& heartbeat, Seat& seat) const;
-  Refusal SeatedStatic(const ConsumerHeartbeat& heartbeat, Seat& seat) const;
+  Refusal Admit(const ConsumerHeartbeat& heartbeat, const ConsumerGroup* group) const;
+  static Refusal Seated(const ConsumerHeartbeat& heartbeat, const ConsumerGroup* group, Seat& seat);
+  static Refusal SeatedStatic(const ConsumerHeartbeat& heartbeat, const ConsumerGroup* group,
+                              Seat& seat);
   void Take(const Step& step, const Seat& seat);
+  void Advance(const Step& step, const std::string& member_id,
+               const std::optional<PartitionSet>& owned);
   ConsumerHeartbeatAnswer LeadOn(const Step& step, const ConsumerHeartbeat& heartbeat,
                                  const Seat& seat);
   ConsumerHeartbeatAnswer LeaveGroup(const Step& step, const ConsumerHeartbeat& heartbeat);
 
+  // migration.cc
+  Refusal Upgraded(const ConsumerHeartbeat& heartbeat,
+                   std::optional<ConsumerGroup>& upgraded) const;
+  void Upgrade(const Step& step, ConsumerGroup upgraded);
+  void DowngradeIfDue(const Step& step);
+  void PrepareAgain(const Step& step);
+
+  // classic_members.cc: of a consumer group that has members.
+  JoinAnswer JoinConsumers(const Step& step, const Join& join);
+  ErrorCode Seated(const Join& join, Seat& seat) const;
+  SyncAnswer SyncConsumers(const Step& step, const Sync& sync);
+  HeartbeatAnswer HeartbeatConsumers(const Step& step, const Heartbeat& heartbeat);
+  void AwaitRejoin(const Step& step, const std::string& member_id, const ConsumerMember& member);
+  void NoteRejoined(const Step& step, const std::string& member_id);
+
   // consumer_target.cc
-  // What has become of a group's subscriptions.
-  enum class Change { kNone, kOtherMembers, kOtherTopics };
   ConsumerGroup& ConsumerGroupOf(const std::string& group_id);
   void PutEpochs(const Step& step, MemberEpoch epoch, MemberEpoch target_epoch, uint64_t hash);
   void FollowUp(const Step& step, Change change);
   void MakeTarget(const Step& step, const ReadableTopics& topics);
   void RemoveConsumer(const Step& step, const std::string& member_id);
+  void CancelTimers(const Step& step, const std::string& member_id);
   void TouchConsumer(Output& output, std::string_view group_id, const std::string& member_id) const;
+  void TouchConsumerSession(Output& output, std::string_view group_id,
+                            const std::string& member_id) const;
   void OnRevokeTimeout(const Step& step, const std::string& member_id);
   void OnAssignTimeout(const Step& step);
   Assignor AssignorOf(const ConsumerGroup& group) const;
@@ -280,6 +310,8 @@ class Machine {
   struct ConsumerLive {
     ImagePtr seen;                // the topics for which the epoch was made
     bool has_new_target = false;  // too new for another one
+    // Classic members that have been told to join again.
+    std::set<std::string, std::less<>> rejoining;
   };
   std::map<std::string, ConsumerLive, std::less<>> consumer_live_;
   std::list<PendingMember> pending_;  // the oldest first

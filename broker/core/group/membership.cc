@@ -45,6 +45,7 @@ Output Machine::On(RequestId request, const Sync& sync, TimestampMs now) {
 
 std::optional<SyncAnswer> Machine::Decide(const Step& step, RequestId request, const Sync& sync) {
   if (sync.group_id.empty()) return RefusedSync(ErrorCode::kInvalidGroupId);
+  if (FindConsumerGroup(sync.group_id) != nullptr) return SyncConsumers(step, sync);
   const Membership& membership = MembershipOf(sync.group_id);
   ErrorCode error = CheckGeneration(membership, sync.who, sync.generation);
   if (error != ErrorCode::kNone) return RefusedSync(error);
@@ -105,9 +106,10 @@ void Machine::NoteSynced(const Step& step, Live& live, std::string_view member_i
   SetTimer(step.output, {TimerKind::kSync, std::string(step.group_id), ""}, std::nullopt);
 }
 
-Output Machine::On(RequestId request, const Heartbeat& heartbeat, TimestampMs) {
+Output Machine::On(RequestId request, const Heartbeat& heartbeat, TimestampMs now) {
   Output output;
-  HeartbeatAnswer answer = Decide(output, heartbeat);
+  Step step{output, heartbeat.group_id, now};
+  HeartbeatAnswer answer = Decide(step, heartbeat);
   // The member names a generation that it was told of, so that is committed. A slow disk is no
   // reason to leave it without a sign of life.
   bool is_free =
@@ -116,13 +118,15 @@ Output Machine::On(RequestId request, const Heartbeat& heartbeat, TimestampMs) {
   return output;
 }
 
-HeartbeatAnswer Machine::Decide(Output& output, const Heartbeat& heartbeat) const {
+HeartbeatAnswer Machine::Decide(const Step& step, const Heartbeat& heartbeat) {
   if (heartbeat.group_id.empty()) return {ErrorCode::kInvalidGroupId};
+  if (FindConsumerGroup(heartbeat.group_id) != nullptr) GoOn(step);
+  if (FindConsumerGroup(heartbeat.group_id) != nullptr) return HeartbeatConsumers(step, heartbeat);
   const Membership& membership = MembershipOf(heartbeat.group_id);
   ErrorCode error = CheckGeneration(membership, heartbeat.who, heartbeat.generation);
   if (error != ErrorCode::kNone) return {error};
   std::string member_id(heartbeat.who.member_id);
-  TouchSession(output, heartbeat.group_id, member_id, *membership.FindMember(member_id));
+  TouchSession(step.output, heartbeat.group_id, member_id, *membership.FindMember(member_id));
   bool is_preparing = membership.state == GroupState::kPreparingRebalance;
   return {is_preparing ? ErrorCode::kRebalanceInProgress : ErrorCode::kNone};
 }

@@ -70,6 +70,12 @@ ErrorCode Machine::RefusalOf(const Commit& commit, const ConsumerGroup& group) {
   if (!has_epoch && group.members.empty()) return ErrorCode::kNone;
   const ConsumerMember* member = group.FindMember(commit.who.member_id);
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  if (member->classic.has_value()) {
+    const ErrorCode error = CheckMember(group, commit.who);
+    if (error != ErrorCode::kNone) return error;
+    const bool is_present = has_epoch && commit.generation->value() == member->epoch.value();
+    return is_present ? ErrorCode::kNone : ErrorCode::kIllegalGeneration;
+  }
   if (!commit.knows_group_id_not_found) return ErrorCode::kUnsupportedVersion;
   const MemberEpoch epoch(has_epoch ? commit.generation->value() : kLeaving.value());
   if (epoch == member->epoch) return ErrorCode::kNone;
@@ -93,6 +99,11 @@ CommitAnswer Machine::Decide(Output& output, const Commit& commit, TimestampMs n
   std::string member_id(commit.who.member_id);
   const Member* member = MembershipOf(commit.group_id).FindMember(member_id);
   if (member != nullptr) TouchSession(output, commit.group_id, member_id, *member);
+  const ConsumerGroup* consumers = FindConsumerGroup(commit.group_id);
+  const ConsumerMember* classic = consumers == nullptr ? nullptr : consumers->FindMember(member_id);
+  if (classic != nullptr && classic->classic.has_value()) {
+    TouchConsumerSession(output, commit.group_id, member_id);
+  }
   for (const Commit::Partition& one : commit.partitions) {
     if (Utf16Units(one.metadata) > options_.offset_metadata_max) {
       answer.partitions.push_back(ErrorCode::kOffsetMetadataTooLarge);
@@ -118,7 +129,8 @@ ErrorCode Machine::RefusalOf(const Fetch& fetch) const {
   if (group == nullptr) return ErrorCode::kNone;
   const ConsumerMember* member = group->FindMember(fetch.member_id.value_or(""));
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
-  return fetch.member_epoch == member->epoch ? ErrorCode::kNone : ErrorCode::kStaleMemberEpoch;
+  if (fetch.member_epoch == member->epoch) return ErrorCode::kNone;
+  return member->classic.has_value() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
 }
 
 Output Machine::On(RequestId request, const Fetch& fetch, TimestampMs) {

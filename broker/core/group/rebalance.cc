@@ -33,6 +33,7 @@ Live& Machine::Prepare(const Step& step) {
 
 // The end of every input that may have changed who is waited for.
 void Machine::GoOn(const Step& step) {
+  DowngradeIfDue(step);
   auto found = live_.find(step.group_id);
   if (found == live_.end()) return;
   Live& live = found->second;

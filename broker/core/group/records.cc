@@ -20,6 +20,7 @@ internal::ClassicGroupState EncodeState(GroupState state) {
     case GroupState::kDead:
       return internal::EMPTY;
     case GroupState::kPreparingRebalance:
+      return internal::PREPARING_REBALANCE;
     case GroupState::kCompletingRebalance:
       return internal::COMPLETING_REBALANCE;
     case GroupState::kStable:
@@ -30,6 +31,7 @@ internal::ClassicGroupState EncodeState(GroupState state) {
 
 std::optional<GroupState> DecodeState(internal::ClassicGroupState state) {
   if (state == internal::EMPTY) return GroupState::kEmpty;
+  if (state == internal::PREPARING_REBALANCE) return GroupState::kPreparingRebalance;
   if (state == internal::COMPLETING_REBALANCE) return GroupState::kCompletingRebalance;
   if (state == internal::STABLE) return GroupState::kStable;
   return std::nullopt;

@@ -35,6 +35,9 @@ ErrorCode ToClientError(ErrorCode error) {
   return is_too_large ? ErrorCode::kUnknownServerError : ErrorCode::kCoordinatorNotAvailable;
 }
 
+// When it runs out the member is removed.
+bool IsForMember(const core::group::TimerId& timer) { return !timer.member_id.empty(); }
+
 void LogTimeout(const core::group::TimerId& timer) {
   std::string group_id = Printable(timer.group_id);
   switch (timer.kind) {
@@ -43,9 +46,19 @@ void LogTimeout(const core::group::TimerId& timer) {
                    Printable(timer.member_id));
       break;
     case core::group::TimerKind::kJoin:
+      if (IsForMember(timer)) {
+        spdlog::info("group '{}': member '{}' has not joined again in time", group_id,
+                     Printable(timer.member_id));
+        break;
+      }
       spdlog::debug("group '{}': it waits for members no longer", group_id);
       break;
     case core::group::TimerKind::kSync:
+      if (IsForMember(timer)) {
+        spdlog::info("group '{}': member '{}' has not asked for its assignment in time", group_id,
+                     Printable(timer.member_id));
+        break;
+      }
       spdlog::info("group '{}': members have not asked for their assignment in time", group_id);
       break;
     case core::group::TimerKind::kRevoke:
@@ -55,12 +68,6 @@ void LogTimeout(const core::group::TimerId& timer) {
     case core::group::TimerKind::kAssign:
       break;
   }
-}
-
-// When it runs out the member is removed.
-bool IsForMember(const core::group::TimerId& timer) {
-  return timer.kind == core::group::TimerKind::kSession ||
-         timer.kind == core::group::TimerKind::kRevoke;
 }
 
 std::span<const std::byte> AsBytes(std::string_view text) { return std::as_bytes(std::span(text)); }

@@ -321,15 +321,16 @@ TEST_CASE("consumer group: it takes no more members than it may") {
   CHECK(Beat(harness, "g", a).error == ErrorCode::kNone);
 }
 
-TEST_CASE("consumer group: members of a classic group keep consumers out, and the reverse") {
+TEST_CASE("consumer group: members that are no consumers keep those out, and the reverse") {
   Harness harness = MakeHarness();
   Consumer a{.id = "a"};
-  JoinAnswer classic = harness.Stable("g");
+  JoinAnswer classic = harness.Stable("g", "a", {.protocol_type = "connect"});
   CHECK(Beat(harness, "g", a).error == ErrorCode::kGroupIdNotFound);
   CHECK(harness.Ask(ConsumerDescribe{"g"}).error == ErrorCode::kGroupIdNotFound);
   harness.Leave("g", classic.member_id);
   Settle(harness, {&a});
-  CHECK(harness.Join("g", "").error == ErrorCode::kInconsistentGroupProtocol);
+  CHECK(harness.Join("g", "", {.protocol_type = "connect"}).error ==
+        ErrorCode::kInconsistentGroupProtocol);
   CHECK(harness.Ask(Describe{"g"}).error == ErrorCode::kGroupIdNotFound);
   CHECK(harness.Ask(Delete{"g"}).error == ErrorCode::kNonEmptyGroup);
   LeaveWith(harness, "g", a, kLeaving);

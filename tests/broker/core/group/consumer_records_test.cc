@@ -23,6 +23,7 @@ ConsumerMember Everything() {
   member.topics = {"bills", "orders"};
   member.regex = "o.*";
   member.assignor = "range";
+  member.classic = ClassicSide{10'000, {{"range", "m"}, {"sticky", std::string("\0n", 2)}}};
   member.state = MemberState::kUnrevoked;
   member.epoch = kAway;
   member.previous_epoch = MemberEpoch(7);
