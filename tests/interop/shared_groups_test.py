@@ -1,5 +1,6 @@
 """Consumers of every client share topics in groups of the classic protocol: they come, leave and
-die, pause, come back by name, follow a pattern, and begin where they are told to."""
+die, pause, come back by name, follow a pattern, begin where they are told to, and change over to
+the consumer protocol and back."""
 
 import itertools
 import unittest
@@ -292,6 +293,63 @@ class JavaConsumerProtocolTest(of("java-4.3")):
         self.settle(topic)
         self.judge.kill(dying)
         self.settle(topic)
+
+
+class RollingChangeTest(SharedGroups, unittest.TestCase):
+    """The members of a group change their protocol one after the other, there and back. What each
+    has read it has committed when it leaves, and nothing is read twice."""
+
+    more_settings = JavaConsumerProtocolTest.more_settings
+
+    def roll(self, clients, assignor, **settings):
+        topic = self.topic("rolling")
+        members = [self.join(client, topic, assignor=assignor, **settings) for client in clients]
+        self.settle(topic)
+        self.assertEqual(self.type_of(topic), "classic")
+        for protocol in ({"protocol": "consumer"}, {"assignor": assignor}):
+            for client in clients:
+                self.judge.leave(members.pop(0))
+                members.append(self.join(client, topic, **protocol, **settings))
+                self.settle(topic)
+            kind = "consumer" if "protocol" in protocol else "classic"
+            self.assertEqual(self.type_of(topic), kind)
+        self.judge.leave(*members)
+
+    def type_of(self, group):
+        from confluent_kafka import admin
+        client = admin.AdminClient({"bootstrap.servers": self.broker.address})
+        listed = client.list_consumer_groups().result().valid
+        return {one.group_id: one.type.name.lower() for one in listed}[group]
+
+    def test_members_of_librdkafka(self):
+        for assignor in (RANGE, COOPERATIVE):
+            with self.subTest(assignor=assignor):
+                self.roll(["confluent"] * 3, assignor)
+
+    def test_members_of_java(self):
+        driver.require_client("java-4.3")
+        for assignor in (RANGE, COOPERATIVE):
+            with self.subTest(assignor=assignor):
+                self.roll(["java-4.3"] * 3, assignor)
+
+    def test_members_of_several_clients_in_one_group(self):
+        driver.require_client("java-4.3")
+        topic = self.topic("both", MIXED_PARTITIONS)
+        members = []
+        for client in available(MIXED[RANGE]):
+            members.append(self.join(client, topic, assignor=RANGE))
+        self.settle(topic, partitions=MIXED_PARTITIONS)
+        for client in ("java-4.3", "confluent"):
+            members.append(self.join(client, topic, protocol="consumer"))
+            self.settle(topic, partitions=MIXED_PARTITIONS)
+        self.assertEqual(self.type_of(topic), "consumer")
+        while len(members) > 3:
+            self.judge.leave(members.pop(0))
+            self.settle(topic, partitions=MIXED_PARTITIONS)
+        self.judge.leave(*members[-2:])
+        del members[-2:]
+        self.settle(topic, partitions=MIXED_PARTITIONS)
+        self.assertEqual(self.type_of(topic), "classic")
 
 
 globals().update({case.__name__: case for case in map(of, CLIENTS)})

@@ -139,8 +139,8 @@ std::string ClassicAssignment(const PartitionSet& partitions, const ClassicSide&
   });
   wire::ConsumerProtocolAssignment assignment;
   assignment.assigned_partitions = {topics.data(), topics.size()};
-  return wire::Encode(assignment, wire::ConsumerProtocolVersionOf(
-                                      AsBytes(classic.protocols.front().metadata)));
+  return wire::Encode(assignment,
+                      wire::ConsumerProtocolVersionOf(AsBytes(classic.protocols.front().metadata)));
 }
 
 std::optional<ConsumerGroup> ToConsumerGroup(const ClassicGroupView& group,

@@ -35,7 +35,7 @@ struct Member {
   int32_t session_timeout_ms = 0;
   int32_t rebalance_timeout_ms = 0;
   Protocols protocols;
-  std::string assignment;           // empty until the leader has handed it in
+  std::string assignment;  // empty until the leader has handed it in
 
   // Null when the member does not know it.
   const Protocol* FindProtocol(std::string_view name) const;

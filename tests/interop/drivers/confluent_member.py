@@ -13,11 +13,15 @@ class ConfluentMember(members.Member):
     def __init__(self, servers, settings, code_of):
         super().__init__(settings, code_of)
         config = {**servers, "group.id": settings["group"], "enable.auto.commit": False,
-                  "session.timeout.ms": settings["session"],
-                  "heartbeat.interval.ms": members.HEARTBEAT_MS,
                   "auto.offset.reset": settings["reset"].replace("none", "error"),
                   "metadata.max.age.ms": settings["age"],
                   "topic.metadata.refresh.interval.ms": settings["age"]}
+        if settings.get("protocol") == "consumer":
+            # The broker says how long a member may be silent.
+            config["group.protocol"] = "consumer"
+        else:
+            config["session.timeout.ms"] = settings["session"]
+            config["heartbeat.interval.ms"] = members.HEARTBEAT_MS
         if "assignor" in settings:
             config["partition.assignment.strategy"] = settings["assignor"]
         if "instance" in settings:

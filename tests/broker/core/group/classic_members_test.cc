@@ -45,8 +45,7 @@ TEST_CASE("classic member: it is refused where it does not speak what the group 
   CHECK(refused({.protocols = {{"range", metadata}}, .protocol_type = "connect"}) ==
         ErrorCode::kInconsistentGroupProtocol);
   CHECK(refused({.protocols = {}}) == ErrorCode::kInconsistentGroupProtocol);
-  CHECK(refused({.protocols = {{"range", "unreadable"}}}) ==
-        ErrorCode::kInconsistentGroupProtocol);
+  CHECK(refused({.protocols = {{"range", "unreadable"}}}) == ErrorCode::kInconsistentGroupProtocol);
   ClassicConsumer one;
   cluster.Enter(one);
   CHECK(refused({.protocols = {{"sticky", metadata}}}) == ErrorCode::kInconsistentGroupProtocol);
@@ -80,7 +79,7 @@ TEST_CASE("classic member: it joins with the id that it is given, and is answere
   CHECK(one.owned.empty());
   CHECK_FALSE(cluster.harness.HasTimer(SyncOf("g", one.id)));
   // When the other one has given up its half there is something to take.
-  CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kNone);
+  CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kNone);
   cluster.Settle({&one});
   CHECK(one.owned.size() == 3);
   CHECK(cluster.a.owned.size() == 3);
@@ -106,7 +105,7 @@ TEST_CASE("classic member: a cooperative one gives up first, and says so by join
   REQUIRE(one.owned.size() == 3);
   ClassicConsumer two{.is_cooperative = true};
   cluster.Enter(two);
-  CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
   JoinAnswer joined = cluster.Join(one);
   CHECK(cluster.member(one).state == MemberState::kUnrevoked);
   CHECK(cluster.harness.HasTimer(RevokeOf("g", one.id)));
@@ -114,7 +113,7 @@ TEST_CASE("classic member: a cooperative one gives up first, and says so by join
   CHECK_FALSE(Take(one, SyncOnce(cluster.harness, "g", one), *cluster.image));
   CHECK(Includes(before, one.owned));
   CHECK(one.owned.size() == 2);
-  CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
   CHECK(*cluster.Join(one).generation > *joined.generation);
   CHECK_FALSE(cluster.harness.HasTimer(RevokeOf("g", one.id)));
   CHECK(SyncOnce(cluster.harness, "g", one).error == ErrorCode::kNone);
@@ -140,12 +139,10 @@ TEST_CASE("classic member: a sync or a heartbeat of somebody else, or of before,
   CHECK(sync([](auto& bad) { bad.who.member_id = "other"; }) == ErrorCode::kUnknownMemberId);
   CHECK(sync([](auto& bad) { bad.who.member_id = "a"; }) == ErrorCode::kUnknownMemberId);
   CHECK(sync([](auto& bad) { bad.who.instance_id = "i"; }) == ErrorCode::kUnknownMemberId);
-  CHECK(sync([](auto& bad) { bad.generation = GenerationId(9); }) ==
-        ErrorCode::kIllegalGeneration);
+  CHECK(sync([](auto& bad) { bad.generation = GenerationId(9); }) == ErrorCode::kIllegalGeneration);
   CHECK(sync([](auto& bad) { bad.protocol_type = "connect"; }) ==
         ErrorCode::kInconsistentGroupProtocol);
-  CHECK(sync([](auto& bad) { bad.protocol = "sticky"; }) ==
-        ErrorCode::kInconsistentGroupProtocol);
+  CHECK(sync([](auto& bad) { bad.protocol = "sticky"; }) == ErrorCode::kInconsistentGroupProtocol);
   const int32_t generation = one.generation.value();
   CHECK(cluster.harness.Heartbeat("g", "other", generation) == ErrorCode::kUnknownMemberId);
   CHECK(cluster.harness.Heartbeat("g", "a", generation) == ErrorCode::kUnknownMemberId);
@@ -217,7 +214,7 @@ TEST_CASE("classic member: a static one takes the place of the one before, and f
   CHECK(again.owned == had);
   CHECK(cluster.group().epoch == epoch);  // nobody else need know
   CHECK(cluster.group().members.size() == 2);
-  CHECK(Heartbeat(cluster.harness, "g", named) == ErrorCode::kFencedInstanceId);
+  CHECK(BeatOnce(cluster.harness, "g", named) == ErrorCode::kFencedInstanceId);
   CHECK(cluster.Join(named).error == ErrorCode::kFencedInstanceId);
   ClassicConsumer stranger{.id = "stranger", .instance_id = "other"};
   CHECK(cluster.Join(stranger).error == ErrorCode::kUnknownMemberId);
@@ -235,15 +232,15 @@ TEST_CASE("classic member: one that is silent, or does not join or sync in time,
     CHECK_FALSE(cluster.harness.HasTimer(RejoinOf("g", one.id)));
     Consumer b{.id = "b"};
     Beat(cluster.harness, "g", b);
-    CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
+    CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
     CHECK(cluster.harness.After(RejoinOf("g", one.id)) == 60'000);
     // Being told again gives it no more time.
     const size_t timers = cluster.harness.timers.size();
-    CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
+    CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
     CHECK(cluster.harness.timers.size() == timers);
     REQUIRE(cluster.harness.Ring(RejoinOf("g", one.id)));
   }
-  CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kUnknownMemberId);
+  CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kUnknownMemberId);
   CHECK(cluster.group().FindMember(one.id) == nullptr);
 }
 
@@ -253,7 +250,7 @@ TEST_CASE("classic member: one that joins again in time is no longer waited for"
   cluster.Enter(one);
   Consumer b{.id = "b"};
   Beat(cluster.harness, "g", b);
-  CHECK(Heartbeat(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", one) == ErrorCode::kRebalanceInProgress);
   cluster.Enter(one);
   CHECK_FALSE(cluster.harness.HasTimer(RejoinOf("g", one.id)));
 }
@@ -291,9 +288,9 @@ TEST_CASE("classic member: where members come together it does not join again be
   Beat(harness, "g", a);
   ClassicConsumer one;
   Enter(harness, "g", one, *image);
-  CHECK(Heartbeat(harness, "g", one) == ErrorCode::kNone);
+  CHECK(BeatOnce(harness, "g", one) == ErrorCode::kNone);
   REQUIRE(harness.Ring(AssignOf("g")));
-  CHECK(Heartbeat(harness, "g", one) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(harness, "g", one) == ErrorCode::kRebalanceInProgress);
 }
 
 }  // namespace

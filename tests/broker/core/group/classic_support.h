@@ -90,7 +90,8 @@ inline JoinAnswer JoinOnce(Harness& harness, std::string_view group, ClassicCons
   return answer;
 }
 
-// Takes what it is told to have; false: a cooperative one has given up something, and has to say so.
+// Takes what it is told to have; false: a cooperative one has given up something, and has to say
+// so.
 inline bool Take(ClassicConsumer& consumer, const SyncAnswer& answer, const ClusterImage& image) {
   const std::optional<PartitionSet> given = DecodedAssignment(answer.assignment, image);
   REQUIRE(given.has_value());
@@ -106,8 +107,8 @@ inline SyncAnswer SyncOnce(Harness& harness, std::string_view group,
   return harness.Synced(harness.SendSync(group, joined, {}, instance_id));
 }
 
-inline ErrorCode Heartbeat(Harness& harness, std::string_view group,
-                           const ClassicConsumer& consumer) {
+inline ErrorCode BeatOnce(Harness& harness, std::string_view group,
+                          const ClassicConsumer& consumer) {
   std::optional<std::string_view> instance_id;
   if (consumer.instance_id.has_value()) instance_id = *consumer.instance_id;
   return harness.Heartbeat(group, consumer.id, consumer.generation.value(), instance_id);
@@ -127,7 +128,7 @@ inline void Enter(Harness& harness, std::string_view group, ClassicConsumer& con
 // What a heartbeat of it leads to.
 inline void Beat(Harness& harness, std::string_view group, ClassicConsumer& consumer,
                  const ClusterImage& image) {
-  const ErrorCode error = Heartbeat(harness, group, consumer);
+  const ErrorCode error = BeatOnce(harness, group, consumer);
   if (error == ErrorCode::kRebalanceInProgress) return Enter(harness, group, consumer, image);
   REQUIRE(error == ErrorCode::kNone);
 }

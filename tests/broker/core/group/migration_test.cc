@@ -41,8 +41,7 @@ struct Cluster {
     for (size_t i = 0; i < count; ++i) {
       JoinAnswer joined{
           .generation = members[i].generation, .member_id = members[i].id, .members = {}};
-      harness.SendSync("g", joined,
-                       joined.member_id == leader ? shares : Harness::Assignments());
+      harness.SendSync("g", joined, joined.member_id == leader ? shares : Harness::Assignments());
     }
     REQUIRE(harness.membership("g").state == GroupState::kStable);
     return members;
@@ -138,8 +137,9 @@ TEST_CASE("migration: a classic group that must not, or cannot, become a consume
   }
   SECTION("a member that says more than its record holds") {
     Cluster cluster;
-    cluster.harness.Stable("g", "", {.protocols = {{"range", Subscription({"orders"})},
-                                                   {"other", std::string(300'000, 'x')}}});
+    cluster.harness.Stable(
+        "g", "",
+        {.protocols = {{"range", Subscription({"orders"})}, {"other", std::string(300'000, 'x')}}});
     CHECK(refused(cluster) == ErrorCode::kGroupIdNotFound);
   }
   SECTION("a heartbeat that does not join") {
@@ -169,7 +169,7 @@ TEST_CASE("migration: the first of the consumer protocol makes a classic group a
   CHECK(kept.topics == std::vector<std::string>{"orders"});
   CHECK(cluster.harness.After(SessionOf("g", old[0].id)) == 10'000);
   CHECK(cluster.harness.After(SessionOf("g", "c")) == 45'000);
-  CHECK(Heartbeat(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
   cluster.Settle({&c}, {&old[0], &old[1]});
   CHECK(c.owned.size() == 2);
   CHECK(old[0].owned.size() == 2);
@@ -200,8 +200,7 @@ TEST_CASE("migration: who waits for its first generation is no member yet, and j
   Cluster cluster;
   std::vector<ClassicConsumer> old = cluster.Generation(1);
   ClassicConsumer late;
-  CHECK(JoinOnce(cluster.harness, "g", late, *cluster.image).error ==
-        ErrorCode::kMemberIdRequired);
+  CHECK(JoinOnce(cluster.harness, "g", late, *cluster.image).error == ErrorCode::kMemberIdRequired);
   RequestId join = cluster.harness.SendJoin("g", late.id, late.How(*cluster.image));
   CHECK_FALSE(cluster.harness.IsAnswered(join));
   Consumer c{.id = "c"};
@@ -217,8 +216,8 @@ TEST_CASE("migration: who waits for its first generation is no member yet, and j
 
 TEST_CASE("migration: a group that has had no generation yet begins as a consumer group") {
   Cluster cluster;
-  cluster.harness = Harness({.initial_rebalance_delay_ms = 3'000,
-                             .consumer = {.assignment_interval_ms = 0}});
+  cluster.harness =
+      Harness({.initial_rebalance_delay_ms = 3'000, .consumer = {.assignment_interval_ms = 0}});
   cluster.harness.machine.SetImage(cluster.image);
   ClassicConsumer first;
   JoinOnce(cluster.harness, "g", first, *cluster.image);
@@ -287,7 +286,7 @@ TEST_CASE("migration: the last of the consumer protocol leaves a classic group b
   CHECK(cluster.harness.HasTimer(JoinOf("g")));
   cluster.CheckReplay();
   // They know their generation still, may commit in it, and are told to join again.
-  CHECK(Heartbeat(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
   CHECK(cluster.harness.Commit("g", 6, old[0].id, before) == ErrorCode::kNone);
   Rejoin(cluster, {&old[0], &old[1]});
   CHECK(old[0].generation == before + 1);
@@ -309,7 +308,7 @@ TEST_CASE("migration: a group that became a classic one prepares again after a r
   CHECK(loaded.records.empty());
   CHECK(std::ranges::any_of(loaded.timers,
                             [](const TimerChange& change) { return change.id == JoinOf("g"); }));
-  CHECK(Heartbeat(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
   Rejoin(cluster, {&old[0], &old[1]});
 }
 
@@ -369,13 +368,14 @@ TEST_CASE("migration: a group that could not go down goes down when it may") {
   std::vector<ClassicConsumer> old = cluster.Generation(1);
   Consumer c{.id = "c"};
   Beat(cluster.harness, "g", c);
+  cluster.Settle({&c}, {&old[0]});
   LeaveWith(cluster.harness, "g", c, kLeaving);
   CHECK(cluster.is_consumer_group());
   cluster.harness.options.consumer.may_downgrade = true;
   cluster.harness.machine = cluster.harness.Replayed();
   cluster.harness.machine.SetImage(cluster.image);
   cluster.harness.machine.OnLoaded();
-  CHECK(Heartbeat(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
   CHECK_FALSE(cluster.is_consumer_group());
 }
 
@@ -391,7 +391,7 @@ TEST_CASE("migration: a static member comes back in the other protocol, and agai
   CHECK(c.owned == all);
   CHECK(cluster.group().members.size() == 1);
   CHECK_FALSE(cluster.harness.HasTimer(SessionOf("g", old[0].id)));
-  CHECK(Heartbeat(cluster.harness, "g", old[0]) == ErrorCode::kFencedInstanceId);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kFencedInstanceId);
   CHECK(cluster.harness.Commit("g", 5, old[0].id, old[0].generation) ==
         ErrorCode::kUnknownMemberId);
   // Down: it has not said that it leaves.
@@ -414,7 +414,7 @@ TEST_CASE("migration: a member changes its protocol under the same id") {
   CHECK(cluster.group().members.size() == 2);
   CHECK_FALSE(cluster.group().FindMember(same.id)->classic.has_value());
   CHECK(same.owned == old[0].owned);
-  CHECK(Heartbeat(cluster.harness, "g", old[0]) == ErrorCode::kUnknownMemberId);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kUnknownMemberId);
   cluster.Settle({&same}, {&old[1]});
   // And back, under its id still: the group goes down.
   old[0].owned.clear();
@@ -441,7 +441,7 @@ void CheckEveryCut(Cluster& cluster, std::vector<ClassicConsumer> classics, Inpu
     cut.harness.Leave("g", "c");  // if it is a member still
     std::vector<ClassicConsumer> members = classics;
     for (ClassicConsumer& one : members) {
-      const ErrorCode error = Heartbeat(cut.harness, "g", one);
+      const ErrorCode error = BeatOnce(cut.harness, "g", one);
       if (error == ErrorCode::kUnknownMemberId) one = ClassicConsumer{};
       Enter(cut.harness, "g", one, *cut.image);
     }
