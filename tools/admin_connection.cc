@@ -2,21 +2,18 @@
 
 #include <cstring>
 #include <errno.h>
-#include <netdb.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "broker/app/config.h"
+#include "tools/tcp_connect.h"
 
 namespace millrace::tools {
 
 namespace {
 
 constexpr size_t kAnswerBytesMax = 256 << 20;
-constexpr time_t kTimeoutSeconds = 60;
 
 absl::Status ReadAll(int socket, std::byte* out, size_t size) {
   while (size > 0) {
@@ -30,20 +27,6 @@ absl::Status ReadAll(int socket, std::byte* out, size_t size) {
   return absl::OkStatus();
 }
 
-int ConnectTo(const addrinfo* address) {
-  for (; address != nullptr; address = address->ai_next) {
-    int socket = ::socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, 0);
-    if (socket < 0) continue;
-    timeval timeout{.tv_sec = kTimeoutSeconds, .tv_usec = 0};
-    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    if (connect(socket, address->ai_addr, address->ai_addrlen) == 0) return socket;
-    int error = errno;
-    close(socket);
-    errno = error;
-  }
-  return -1;
-}
-
 }  // namespace
 
 AdminConnection::~AdminConnection() {
@@ -51,24 +34,9 @@ AdminConnection::~AdminConnection() {
 }
 
 absl::StatusOr<AdminConnection> AdminConnection::Connect(const std::string& bootstrap_server) {
-  auto endpoint = ParseEndpoint(bootstrap_server);
-  if (!endpoint.ok()) return endpoint.status();
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  std::string port = fmt::format("{}", endpoint->port);
-  int failed = getaddrinfo(endpoint->host.c_str(), port.c_str(), &hints, &found);
-  if (failed != 0) {
-    return absl::UnavailableError(fmt::format("{}: {}", bootstrap_server, gai_strerror(failed)));
-  }
-  int socket = ConnectTo(found);
-  int error = errno;
-  freeaddrinfo(found);
-  if (socket < 0) {
-    return absl::UnavailableError(
-        fmt::format("no broker answers at {}: {}", bootstrap_server, strerror(error)));
-  }
-  return AdminConnection(socket);
+  auto socket = TcpConnect(bootstrap_server);
+  if (!socket.ok()) return socket.status();
+  return AdminConnection(*socket);
 }
 
 absl::Status AdminConnection::Exchange(wire::Bytes request) {

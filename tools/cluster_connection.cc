@@ -7,6 +7,7 @@
 
 #include "proto/wire/find_coordinator.h"
 #include "tools/kafka_status.h"
+#include "tools/tcp_connect.h"
 
 namespace millrace::tools {
 
@@ -21,7 +22,7 @@ absl::StatusOr<std::unique_ptr<ClusterConnection>> ClusterConnection::Connect(
     const std::string& bootstrap_server) {
   auto bootstrap = AdminConnection::Connect(bootstrap_server);
   if (!bootstrap.ok()) return bootstrap.status();
-  auto cluster = absl::WrapUnique(new ClusterConnection(std::move(*bootstrap)));
+  auto cluster = absl::WrapUnique(new ClusterConnection(bootstrap_server, std::move(*bootstrap)));
   wire::MetadataResponse response;
   absl::Status status = cluster->FetchMetadata({}, response);
   if (!status.ok()) return status;
@@ -37,19 +38,22 @@ absl::Status ClusterConnection::FetchMetadata(wire::Array<wire::MetadataRequest:
   return bootstrap_.Call(kMetadataVersion, request, response);
 }
 
-absl::StatusOr<AdminConnection*> ClusterConnection::ToBroker(BrokerId broker) {
-  if (brokers_.size() == 1 && brokers_.contains(broker)) return &bootstrap_;
-  std::unique_ptr<AdminConnection>& other = others_[broker];
-  if (other != nullptr) return other.get();
+absl::StatusOr<std::string> ClusterConnection::AddressOf(BrokerId broker) const {
   auto found = brokers_.find(broker);
   if (found == brokers_.end()) {
     return absl::UnavailableError(fmt::format("broker {} is not there", broker.value()));
   }
-  const BrokerAddress& address = found->second;
-  bool is_ipv6 = address.host.find(':') != std::string::npos;
-  auto opened =
-      AdminConnection::Connect(is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port)
-                                       : fmt::format("{}:{}", address.host, address.port));
+  if (brokers_.size() == 1) return bootstrap_server_;
+  return HostAndPort(found->second.host, found->second.port);
+}
+
+absl::StatusOr<AdminConnection*> ClusterConnection::ToBroker(BrokerId broker) {
+  if (brokers_.size() == 1 && brokers_.contains(broker)) return &bootstrap_;
+  std::unique_ptr<AdminConnection>& other = others_[broker];
+  if (other != nullptr) return other.get();
+  auto address = AddressOf(broker);
+  if (!address.ok()) return address.status();
+  auto opened = AdminConnection::Connect(*address);
   if (!opened.ok()) return opened.status();
   other = std::make_unique<AdminConnection>(std::move(*opened));
   return other.get();
@@ -87,6 +91,7 @@ absl::StatusOr<std::map<std::string, TopicLeaders>> ClusterConnection::FindLeade
   for (const auto& topic : response.topics) {
     TopicLeaders& entry = found[std::string(topic.name.value_or(""))];
     entry.error = topic.error_code;
+    entry.topic_id = topic.topic_id;
     for (const auto& partition : topic.partitions) {
       entry.leaders[partition.partition_index] = partition.leader_id;
     }

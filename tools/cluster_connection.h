@@ -28,6 +28,7 @@ struct BrokerAddress {
 // A topic's leaders by partition, or why they are not known.
 struct TopicLeaders {
   ErrorCode error = ErrorCode::kNone;
+  TopicId topic_id;
   std::map<PartitionIndex, std::optional<BrokerId>> leaders;
 };
 
@@ -43,6 +44,9 @@ class ClusterConnection {
       const std::string& bootstrap_server);
 
   const std::map<BrokerId, BrokerAddress>& brokers() const { return brokers_; }
+  // Where to speak to it, as ToBroker() does: for connections of one's own.
+  absl::StatusOr<std::string> AddressOf(BrokerId broker) const;
+  AdminConnection& bootstrap() { return bootstrap_; }
   // Connections live as long as this.
   absl::StatusOr<AdminConnection*> ToBroker(BrokerId broker);
   absl::StatusOr<Coordinator> ToCoordinator(const std::string& group);
@@ -51,10 +55,12 @@ class ClusterConnection {
       const std::set<std::string>& topics);
 
  private:
-  explicit ClusterConnection(AdminConnection&& bootstrap) : bootstrap_(std::move(bootstrap)) {}
+  ClusterConnection(const std::string& bootstrap_server, AdminConnection&& bootstrap)
+      : bootstrap_server_(bootstrap_server), bootstrap_(std::move(bootstrap)) {}
   absl::Status FetchMetadata(wire::Array<wire::MetadataRequest::Topic> topics,
                              wire::MetadataResponse& response);
 
+  std::string bootstrap_server_;
   AdminConnection bootstrap_;
   std::map<BrokerId, BrokerAddress> brokers_;
   std::map<BrokerId, std::unique_ptr<AdminConnection>> others_;

@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
+
+#include <absl/status/statusor.h>
 
 namespace millrace::bench {
 
@@ -18,6 +21,16 @@ namespace millrace::bench {
 // The same with the reason of the system call that just failed.
 [[noreturn]] inline void DieErrno(const std::string& what) {
   Die(what + ": " + std::strerror(errno));
+}
+
+inline void OrDie(const absl::Status& status) {
+  if (!status.ok()) Die(std::string(status.message()));
+}
+
+template <class T>
+T OrDie(absl::StatusOr<T> value) {
+  OrDie(value.status());
+  return std::move(*value);
 }
 
 }  // namespace millrace::bench

@@ -5,12 +5,10 @@
 #include <optional>
 #include <string>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "bench/system/fatal.h"
 #include "bench/system/frame_writer.h"
-#include "bench/system/requests.h"
-#include "bench/system/socket.h"
+#include "bench/system/fetch_frame.h"
 
 namespace millrace::bench {
 namespace {
@@ -21,7 +19,7 @@ constexpr size_t kHeadBytes = 160;
 }  // namespace
 
 struct FetchTraffic::Connection {
-  int descriptor;
+  Descriptor socket;
   FetchFrame request;
   uint64_t sent_ns = 0;
   std::array<uint8_t, kHeadBytes> head;
@@ -37,35 +35,33 @@ FetchTraffic::FetchTraffic(const LoadOptions& options)
   if (records_per_batch_ < 1) Die("fetch needs --records-per-batch, as produce has printed it");
   for (int32_t i = 0; i < options.connections; ++i) {
     auto connection = std::make_unique<Connection>();
-    connection->descriptor = ConnectToLoopback(options.port);
-    SetNonBlocking(connection->descriptor);
+    connection->socket = OrDie(ConnectForLoad(ServerOf(options)));
     connection->request = BuildFetch(options.topic, i % options.partitions,
                                      {.max_bytes = options.max_bytes, .max_wait_ms = 500});
     SendRequest(*connection);
-    descriptors_.push_back(connection->descriptor);
+    descriptors_.push_back(connection->socket.get());
     connections_.push_back(std::move(connection));
   }
 }
 
-FetchTraffic::~FetchTraffic() {
-  for (int descriptor : descriptors_) ::close(descriptor);
-}
+FetchTraffic::~FetchTraffic() = default;
 
-void FetchTraffic::OnReady(size_t index) {
+absl::Status FetchTraffic::OnReady(size_t index) {
   Connection& connection = *connections_[index];
   while (true) {
-    if (!connection.body_left.has_value() && !ReadHead(connection)) return;
-    if (!DropBody(connection)) return;
+    if (!connection.body_left.has_value() && !ReadHead(connection)) break;
+    if (!DropBody(connection)) break;
     FinishAnswer(connection);
     SendRequest(connection);
   }
+  return absl::OkStatus();
 }
 
 void FetchTraffic::SendRequest(Connection& connection) {
   std::vector<uint8_t>& bytes = connection.request.bytes;
   StoreBigEndian(bytes.data() + connection.request.offset_position, connection.fetch_offset);
   connection.sent_ns = NowNs();
-  ssize_t sent = ::send(connection.descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  ssize_t sent = ::send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent != static_cast<ssize_t>(bytes.size())) DieErrno("send of a fetch request");
 }
 
@@ -76,7 +72,7 @@ bool FetchTraffic::ReadHead(Connection& connection) {
       wanted = std::min<size_t>(wanted, 4 + LoadBigEndian<uint32_t>(connection.head.data()));
     }
     if (connection.head_bytes >= 4 && connection.head_bytes >= wanted) break;
-    ssize_t got = ::recv(connection.descriptor, connection.head.data() + connection.head_bytes,
+    ssize_t got = ::recv(connection.socket.get(), connection.head.data() + connection.head_bytes,
                          wanted - connection.head_bytes, 0);
     if (got == 0) Die("the server closed a connection");
     if (got < 0 && errno == EAGAIN) return false;
@@ -98,7 +94,7 @@ void FetchTraffic::ParseHead(Connection& connection) {
 
 bool FetchTraffic::DropBody(Connection& connection) {
   while (*connection.body_left > 0) {
-    ssize_t got = ::recv(connection.descriptor, nullptr, *connection.body_left, MSG_TRUNC);
+    ssize_t got = ::recv(connection.socket.get(), nullptr, *connection.body_left, MSG_TRUNC);
     if (got == 0) Die("the server closed a connection");
     if (got < 0 && errno == EAGAIN) return false;
     if (got < 0) DieErrno("recv");
@@ -108,8 +104,9 @@ bool FetchTraffic::DropBody(Connection& connection) {
 }
 
 void FetchTraffic::FinishAnswer(Connection& connection) {
-  CountAnswer(connection.records_bytes, NowNs() - connection.sent_ns);
   auto whole_batches = static_cast<int64_t>(connection.records_bytes / batch_bytes_);
+  latencies().Record(NowNs() - connection.sent_ns);
+  CountAnswer(static_cast<uint64_t>(whole_batches * records_per_batch_), connection.records_bytes);
   connection.fetch_offset += whole_batches * records_per_batch_;
   if (whole_batches == 0 && connection.fetch_offset < connection.high_watermark) {
     Die("a fetch below the high watermark brought no whole batch");

@@ -7,19 +7,22 @@
 #include <vector>
 
 #include "bench/system/load_options.h"
-#include "bench/system/traffic.h"
+#include "tools/bench/socket.h"
+#include "tools/bench/traffic.h"
 
 namespace millrace::bench {
 
 class FetchTraffic final : public Traffic {
  public:
+  // Connects, and ends the program when that fails, or later an answer is not what it should be.
   // Every batch in the topic has options.batch_bytes and options.records_per_batch; max_bytes is
   // best a multiple of batch_bytes, for what follows the last whole batch is fetched again.
   explicit FetchTraffic(const LoadOptions& options);
   ~FetchTraffic() override;
 
   std::span<const int> descriptors() const override { return descriptors_; }
-  void OnReady(size_t connection) override;
+  absl::Status OnReady(size_t index) override;
+  bool awaits_answer() const override { return true; }
 
  private:
   struct Connection;

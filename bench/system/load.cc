@@ -6,6 +6,7 @@
 //       --batch-bytes 102400 --records-per-batch 936
 //   millrace_load paced --port 9092 --create-topic --requests-per-second 2000 --batch-bytes 16384
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -15,12 +16,18 @@
 #include "bench/system/fetch_traffic.h"
 #include "bench/system/load_options.h"
 #include "bench/system/load_window.h"
-#include "bench/system/paced_traffic.h"
-#include "bench/system/produce_traffic.h"
-#include "bench/system/topic_setup.h"
+#include "bench/system/ping_traffic.h"
+#include "tools/bench/bench_topic.h"
+#include "tools/bench/produce_traffic.h"
 
 namespace millrace::bench {
 namespace {
+
+// What the null broker knows.
+constexpr int16_t kProduceVersion = 9;
+constexpr double kPingsPerSecond = 1000;
+// A server that stalls gets what is due all the same.
+constexpr int32_t kPacedInFlight = 100'000;
 
 void AddCommonOptions(CLI::App& command, LoadOptions& options) {
   command.add_option("--port", options.port, "Port on 127.0.0.1")->required();
@@ -48,33 +55,61 @@ void AddFetchOptions(CLI::App& command, LoadOptions& options) {
   command.add_option("--records-per-batch", options.records_per_batch)->required();
 }
 
+// Connection i sends to partition i modulo the number of partitions.
+ProducePlan PlanOf(const LoadOptions& options) {
+  ProducePlan plan{.topic = {.name = options.topic},
+                   .version = kProduceVersion,
+                   .acks = options.acks,
+                   .in_flight = static_cast<uint64_t>(options.in_flight),
+                   .shape = {.batch_bytes = options.batch_bytes,
+                             .record_bytes = options.record_bytes,
+                             .stretch_last = true},
+                   .batches_per_second = options.requests_per_second};
+  for (int32_t i = 0; i < options.connections; ++i) {
+    plan.connections.push_back({ServerOf(options), {PartitionIndex(i % options.partitions)}});
+  }
+  return plan;
+}
+
+// The null broker knows no topics.
+void CreateTopicIfWanted(const LoadOptions& options) {
+  if (!options.create_topic) return;
+  OrDie(
+      BenchTopic::Open(ServerOf(options), {.name = options.topic, .partitions = options.partitions})
+          .status());
+}
+
 void Produce(const LoadOptions& options) {
-  if (options.create_topic) CreateTopicAndWait(options);
-  ProduceTraffic traffic(options);
-  LoadReport report = RunWindow(traffic, options);
+  CreateTopicIfWanted(options);
+  std::unique_ptr<ProduceTraffic> traffic = OrDie(ProduceTraffic::Connect(PlanOf(options)));
+  LoadReport report = RunWindow({traffic.get()}, options);
   std::string shape = fmt::format(
       R"("mode":"produce","batch_bytes":{},"records_per_batch":{},"acks":{},"in_flight":{})",
-      traffic.batch_bytes(), traffic.records_per_batch(), options.acks, options.in_flight);
+      traffic->batch_bytes(), traffic->records_per_batch(), options.acks, options.in_flight);
   fmt::print("{}\n", ReportLine(report, options, shape));
 }
 
 void Fetch(const LoadOptions& options) {
   FetchTraffic traffic(options);
-  LoadReport report = RunWindow(traffic, options);
+  LoadReport report = RunWindow({&traffic}, options);
   std::string shape = fmt::format(R"("mode":"fetch","max_bytes":{})", options.max_bytes);
   fmt::print("{}\n", ReportLine(report, options, shape));
 }
 
-void Paced(const LoadOptions& options) {
-  if (options.create_topic) CreateTopicAndWait(options);
-  PacedTraffic traffic(options);
-  LoadReport report = RunWindow(traffic, options);
-  LatencyHistogram& pings = traffic.pings();
+// Pings beside the paced requests: what a stall of the server does to those who do not wait for it.
+void Paced(LoadOptions options) {
+  CreateTopicIfWanted(options);
+  options.in_flight = kPacedInFlight;
+  std::unique_ptr<ProduceTraffic> traffic = OrDie(ProduceTraffic::Connect(PlanOf(options)));
+  std::unique_ptr<PingTraffic> ping_traffic =
+      OrDie(PingTraffic::Connect(ServerOf(options), kPingsPerSecond));
+  LoadReport report = RunWindow({traffic.get(), ping_traffic.get()}, options);
+  const LatencyHistogram& pings = ping_traffic->latencies();
   auto microseconds = [](uint64_t ns) { return static_cast<double>(ns) / 1e3; };
   std::string shape =
       fmt::format(R"("mode":"paced","batch_bytes":{},"acks":{},"pings":{},"ping_p50_us":{:.1f},)"
                   R"("ping_p99_us":{:.1f},"ping_p999_us":{:.1f},"ping_max_us":{:.1f})",
-                  traffic.batch_bytes(), options.acks, pings.count(),
+                  traffic->batch_bytes(), options.acks, pings.count(),
                   microseconds(pings.Quantile(0.5)), microseconds(pings.Quantile(0.99)),
                   microseconds(pings.Quantile(0.999)), microseconds(pings.max_ns()));
   fmt::print("{}\n", ReportLine(report, options, shape));

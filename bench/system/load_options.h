@@ -27,4 +27,8 @@ struct LoadOptions {
   std::string allocation_counts;  // file of count_allocations.c, or empty
 };
 
+inline std::string ServerOf(const LoadOptions& options) {
+  return "127.0.0.1:" + std::to_string(options.port);
+}
+
 }  // namespace millrace::bench

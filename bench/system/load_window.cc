@@ -1,20 +1,17 @@
 #include "bench/system/load_window.h"
 
-#include <array>
-#include <ctime>
-#include <sys/epoll.h>
+#include <memory>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "bench/system/fatal.h"
+#include "tools/bench/event_loop.h"
 
 namespace millrace::bench {
 namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-// A server that answers nothing for so long has failed.
-constexpr int kStallMs = 20'000;
 
 // What stands at one moment; a window is the difference of two.
 struct Snapshot {
@@ -29,8 +26,8 @@ struct Snapshot {
 
 Snapshot TakeSnapshot(const Traffic& traffic, const LoadOptions& options) {
   return {.now_ns = NowNs(),
-          .requests = traffic.answered_requests(),
-          .bytes = traffic.payload_bytes(),
+          .requests = traffic.counts().requests,
+          .bytes = traffic.counts().bytes,
           .client = ReadProcessUsage(::getpid()),
           .server = options.server_pid != 0 ? ReadProcessUsage(options.server_pid) : ProcessUsage{},
           .allocations = ReadAllocationCounts(options.allocation_counts),
@@ -44,36 +41,11 @@ ProcessUsage Difference(const ProcessUsage& to, const ProcessUsage& from) {
           .involuntary_switches = to.involuntary_switches - from.involuntary_switches};
 }
 
-class EventLoop {
- public:
-  explicit EventLoop(Traffic& traffic) : traffic_(traffic), epoll_(::epoll_create1(0)) {
-    if (epoll_ < 0) DieErrno("epoll_create1");
-    std::span<const int> descriptors = traffic.descriptors();
-    for (size_t i = 0; i < descriptors.size(); ++i) {
-      epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.u64 = i}};
-      if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptors[i], &event) != 0) DieErrno("epoll_ctl");
-      traffic.OnReady(i);
-    }
+void RefuseRefusals(const Traffic& traffic) {
+  for (const auto& [error, refusal] : traffic.refusals()) {
+    Die(fmt::format("refused: {} {}", ErrorName(error), refusal.message));
   }
-  ~EventLoop() { ::close(epoll_); }
-  EventLoop(const EventLoop&) = delete;
-  EventLoop& operator=(const EventLoop&) = delete;
-
-  // Until the time, or until the traffic has carried `stop_bytes` in all.
-  void RunUntil(uint64_t end_ns, uint64_t stop_bytes) {
-    while (NowNs() < end_ns && traffic_.payload_bytes() < stop_bytes) {
-      std::array<epoll_event, 64> events;
-      int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kStallMs);
-      if (ready < 0 && errno != EINTR) DieErrno("epoll_wait");
-      if (ready == 0) Die("the server has answered nothing for 20 seconds");
-      for (int i = 0; i < ready; ++i) traffic_.OnReady(events[static_cast<size_t>(i)].data.u64);
-    }
-  }
-
- private:
-  Traffic& traffic_;
-  int epoll_;
-};
+}
 
 uint64_t Nanoseconds(double seconds) { return static_cast<uint64_t>(seconds * kNsPerSecond); }
 
@@ -83,20 +55,18 @@ double PerUnit(double value, uint64_t count) {
 
 }  // namespace
 
-uint64_t NowNs() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<uint64_t>(now.tv_nsec);
-}
-
-LoadReport RunWindow(Traffic& traffic, const LoadOptions& options) {
-  EventLoop loop(traffic);
-  loop.RunUntil(NowNs() + Nanoseconds(options.warmup_seconds), UINT64_MAX);
-  traffic.BeginWindow();
+LoadReport RunWindow(const std::vector<Traffic*>& traffics, const LoadOptions& options) {
+  Traffic& traffic = *traffics[0];
+  std::unique_ptr<EventLoop> loop = OrDie(EventLoop::Start(traffics));
+  OrDie(loop->RunUntil(NowNs() + Nanoseconds(options.warmup_seconds), [] { return false; }));
+  RefuseRefusals(traffic);
+  for (Traffic* each : traffics) each->BeginWindow();
   Snapshot start = TakeSnapshot(traffic, options);
   uint64_t stop_bytes =
       options.stop_after_bytes == 0 ? UINT64_MAX : start.bytes + options.stop_after_bytes;
-  loop.RunUntil(start.now_ns + Nanoseconds(options.seconds), stop_bytes);
+  OrDie(loop->RunUntil(start.now_ns + Nanoseconds(options.seconds),
+                       [&] { return traffic.counts().bytes >= stop_bytes; }));
+  RefuseRefusals(traffic);
   Snapshot end = TakeSnapshot(traffic, options);
   return {.seconds = static_cast<double>(end.now_ns - start.now_ns) / kNsPerSecond,
           .requests = end.requests - start.requests,

@@ -1,12 +1,13 @@
-// Runs a traffic through a warm-up and a measured window, and says what the window cost.
+// Runs traffics through a warm-up and a measured window, and says what the window cost.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bench/system/load_options.h"
 #include "bench/system/process_usage.h"
-#include "bench/system/traffic.h"
+#include "tools/bench/traffic.h"
 
 namespace millrace::bench {
 
@@ -25,7 +26,9 @@ struct LoadReport {
   uint64_t max_ns = 0;
 };
 
-LoadReport RunWindow(Traffic& traffic, const LoadOptions& options);
+// The report is about the first of the traffics. Ends the program when one of them fails, or has
+// been refused anything.
+LoadReport RunWindow(const std::vector<Traffic*>& traffics, const LoadOptions& options);
 
 // One line of JSON without a newline; `shape` holds further members, such as "\"mode\":\"fetch\"".
 std::string ReportLine(const LoadReport& report, const LoadOptions& options,

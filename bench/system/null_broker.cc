@@ -19,6 +19,7 @@
 #include "bench/system/fatal.h"
 #include "bench/system/null_connection.h"
 #include "bench/system/socket.h"
+#include "tools/bench/socket.h"
 
 namespace millrace::bench {
 namespace {
@@ -75,7 +76,7 @@ class NullBroker {
   void Accept() {
     int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) DieErrno("accept4");
-    SetTcpOptions(descriptor);
+    OrDie(SetTcpOptions(descriptor));
     connections_.push_back(std::make_unique<NullConnection>(descriptor, connections_.size(),
                                                             options_.buffer_bytes, files_));
     Watch(descriptor, connections_.size(), EPOLLIN | EPOLLOUT | EPOLLET);

@@ -12,16 +12,16 @@ namespace millrace::bench {
 
 class LatencyHistogram {
  public:
-  void Record(uint64_t ns) {
-    ++buckets_[IndexOf(ns)];
-    ++count_;
+  void Record(uint64_t ns, uint64_t count = 1) {
+    buckets_[IndexOf(ns)] += count;
+    count_ += count;
     max_ns_ = std::max(max_ns_, ns);
   }
   void Clear() { *this = LatencyHistogram(); }
   uint64_t count() const { return count_; }
   uint64_t max_ns() const { return max_ns_; }
 
-  // The lower bound of the bucket below which `quantile` (0..1) of the values lie.
+  // The lower bound of the bucket up to which `quantile` (0..1) of the values lie.
   uint64_t Quantile(double quantile) const {
     auto rank = static_cast<uint64_t>(quantile * static_cast<double>(count_));
     uint64_t seen = 0;
