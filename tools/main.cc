@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tools/bench_cli.h"
 #include "tools/commands.h"
 #include "tools/group_commands.h"
 #include "tools/log_commands.h"
@@ -269,11 +270,13 @@ int Main(int argc, char** argv) {
   ConfigOptions config;
   GroupCommands group;
   LogOptions log;
+  BenchCommands bench;
   AddServe(app, serve, code);
   AddTopic(app, topic, code);
   AddConfig(app, config, code);
   AddGroup(app, group, code);
   AddLog(app, log, code);
+  AddBench(app, bench, code);
   app.add_subcommand("version", "Print the version.")->callback([] {
     std::printf("millrace %s\n", MILLRACE_VERSION);
   });

@@ -1,37 +1,24 @@
 #include "bench/system/fetch_frame.h"
 
+#include <algorithm>
+
 #include "bench/system/fatal.h"
 #include "bench/system/frame_writer.h"
 
 namespace millrace::bench {
 
 FetchFrame BuildFetch(const std::string& topic, int32_t partition, const FetchLimits& limits) {
-  FrameWriter out;
-  out.BeginFrame({.key = 1, .version = 12, .flexible = true}, 0);
-  out.Integer<int32_t>(-1);  // a consumer, not a replica
-  out.Integer<int32_t>(limits.max_wait_ms);
-  out.Integer<int32_t>(1);  // fewest bytes
-  out.Integer<int32_t>(limits.max_bytes);
-  out.Integer<int8_t>(0);    // read uncommitted
-  out.Integer<int32_t>(0);   // no session
-  out.Integer<int32_t>(-1);  // and none wanted
-  out.CompactCount(1);
-  out.CompactText(topic);
-  out.CompactCount(1);
-  out.Integer<int32_t>(partition);
-  out.Integer<int32_t>(-1);  // current leader epoch
-  size_t offset_position = out.size();
-  out.Integer<int64_t>(0);
-  out.Integer<int32_t>(-1);  // last fetched epoch
-  out.Integer<int64_t>(-1);  // log start offset
-  out.Integer<int32_t>(limits.max_bytes);
-  out.NoTags();         // partition
-  out.NoTags();         // topic
-  out.CompactCount(0);  // forgotten topics
-  out.CompactText({});  // rack
-  out.NoTags();         // request
-  out.EndFrame();
-  return {std::move(out.bytes()), offset_position};
+  constexpr int16_t kVersion = 12;
+  wire::ByteBuffer one;
+  wire::ByteBuffer other;
+  FetchFrom from{PartitionIndex(partition), Offset(0)};
+  EncodeFetch({.name = topic}, kVersion, limits, {&from, 1}, one);
+  from.offset = Offset(-1);
+  EncodeFetch({.name = topic}, kVersion, limits, {&from, 1}, other);
+  auto differs = std::mismatch(one.bytes().begin(), one.bytes().end(), other.bytes().begin());
+  auto position = static_cast<size_t>(differs.first - one.bytes().begin());
+  const auto* bytes = reinterpret_cast<const uint8_t*>(one.data());
+  return {{bytes, bytes + one.size()}, position};
 }
 
 FetchHead ParseFetchHead(std::span<const uint8_t> answer) {

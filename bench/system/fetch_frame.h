@@ -7,15 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "tools/bench/fetch_frames.h"
+
 namespace millrace::bench {
 
 struct FetchFrame {
   std::vector<uint8_t> bytes;
   size_t offset_position;  // where in `bytes` the eight bytes of the fetch offset stand
-};
-struct FetchLimits {
-  int32_t max_bytes;
-  int32_t max_wait_ms;
 };
 FetchFrame BuildFetch(const std::string& topic, int32_t partition, const FetchLimits& limits);
 

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "bench/system/fatal.h"
-#include "bench/system/frame_writer.h"
 #include "bench/system/fetch_frame.h"
+#include "bench/system/frame_writer.h"
 
 namespace millrace::bench {
 namespace {

@@ -1,7 +1,8 @@
-// Puts Kafka's primitive types into a run of bytes, for the load generator's own frames.
+// Puts Kafka's primitive types into a run of bytes and takes them out again, for the null broker's
+// answers and for the beginning of an answer to Fetch.
 //
-// It is apart from proto/wire on purpose: the generator shares no code with the broker that it
-// measures, so a fault of the codec cannot hide itself, and nothing here allocates while measuring.
+// It is apart from proto/wire on purpose: the null broker shares no code with the broker whose
+// limit it is.
 #pragma once
 
 #include <bit>
@@ -10,7 +11,6 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -54,39 +54,12 @@ class FrameWriter {
     for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<uint8_t>(value | 0x80));
     bytes_.push_back(static_cast<uint8_t>(value));
   }
-  // Zigzag, as records use it.
-  void Varint(int64_t value) {
-    UnsignedVarint((static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
-  }
-  void Text(std::string_view text) {
-    Integer<int16_t>(static_cast<int16_t>(text.size()));
-    bytes_.insert(bytes_.end(), text.begin(), text.end());
-  }
-  void CompactText(std::string_view text) {
-    CompactCount(text.size());
-    bytes_.insert(bytes_.end(), text.begin(), text.end());
-  }
   void CompactCount(size_t count) { UnsignedVarint(count + 1); }
   void NoTags() { UnsignedVarint(0); }
   void Raw(std::span<const uint8_t> raw) { bytes_.insert(bytes_.end(), raw.begin(), raw.end()); }
-  // Sets the four bytes that BeginFrame left open.
+  // Sets the first four bytes to the size of what follows them.
   void EndFrame() {
     StoreBigEndian<int32_t>(bytes_.data(), static_cast<int32_t>(bytes_.size() - 4));
-  }
-
-  // A request's header of version 1, or 2 with `flexible`, behind the frame's size.
-  struct Api {
-    int16_t key;
-    int16_t version;
-    bool flexible;
-  };
-  void BeginFrame(const Api& api, int32_t correlation_id) {
-    Integer<int32_t>(0);
-    Integer<int16_t>(api.key);
-    Integer<int16_t>(api.version);
-    Integer<int32_t>(correlation_id);
-    Text("millrace-load");
-    if (api.flexible) NoTags();
   }
 
  private:

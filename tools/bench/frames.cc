@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "proto/record/batch_builder.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/produce.h"
@@ -39,26 +41,44 @@ std::vector<std::byte> RecordValue(size_t bytes, size_t index) {
   return value;
 }
 
-absl::StatusOr<BuiltBatch> BuildBatch(const BatchShape& shape, TimestampMs now,
-                                      uint64_t records_max) {
-  record::BatchBuilder builder({.codec = shape.codec});
+namespace {
+
+// Uncompressed.
+struct OpenBatch {
+  record::BatchBuilder builder;
   uint64_t records = 0;
-  for (bool is_last = false; !is_last; ++records) {
-    std::vector<std::byte> value = RecordValue(shape.record_bytes, records);
+};
+
+OpenBatch FillBatch(const BatchShape& shape, TimestampMs now, uint64_t records_max) {
+  OpenBatch batch{record::BatchBuilder({.codec = shape.codec})};
+  for (bool is_last = false; !is_last; ++batch.records) {
+    std::vector<std::byte> value = RecordValue(shape.record_bytes, batch.records);
     record::NewRecord record{.timestamp = now, .value = value};
-    size_t takes = builder.SizeToAdd(record);
+    size_t takes = batch.builder.SizeToAdd(record);
     // Whether another one of the size would fit behind it; its delta may take a byte more.
-    is_last =
-        records + 1 == records_max || builder.size_bytes() + takes + takes + 1 > shape.batch_bytes;
+    is_last = batch.records + 1 == records_max ||
+              batch.builder.size_bytes() + takes + takes + 1 > shape.batch_bytes;
     if (is_last && shape.stretch_last) {
-      value = RecordValue(LongestValue(builder, shape, now), records);
+      value = RecordValue(LongestValue(batch.builder, shape, now), batch.records);
       record.value = value;
     }
-    builder.Add(record);
+    batch.builder.Add(record);
   }
-  auto bytes = std::move(builder).Build();
+  return batch;
+}
+
+}  // namespace
+
+absl::StatusOr<BuiltBatch> BuildBatch(const BatchShape& shape, TimestampMs now,
+                                      uint64_t records_max) {
+  OpenBatch batch = FillBatch(shape, now, records_max);
+  auto bytes = std::move(batch.builder).Build();
   if (!bytes.ok()) return bytes.status();
-  return BuiltBatch{std::move(*bytes), records};
+  return BuiltBatch{std::move(*bytes), batch.records};
+}
+
+uint64_t RecordsPerBatch(const BatchShape& shape) {
+  return FillBatch(shape, TimestampMs(0), UINT64_MAX).records;
 }
 
 std::vector<std::byte> BuildProduce(const ProduceFrame& frame, std::span<const std::byte> batch) {
@@ -82,6 +102,30 @@ size_t ProduceErrorPosition(int16_t version, std::string_view topic) {
   if (version >= 13) name = sizeof(TopicId);
   // Correlation id and tags; one topic; one partition, and its index.
   return 4 + (flexible ? 1 : 0) + array + name + array + 4;
+}
+
+absl::StatusOr<ProduceAnswer> ReadProduceAnswer(std::span<const std::byte> answer, int16_t version,
+                                                size_t error_position) {
+  if (answer.size() < error_position + sizeof(int16_t)) {
+    return absl::DataLossError("an answer to Produce is too short");
+  }
+  if (answer[error_position] == std::byte{0} && answer[error_position + 1] == std::byte{0}) {
+    return ProduceAnswer{};
+  }
+  wire::Arena arena;
+  wire::ProduceResponse response;
+  auto frame = wire::DecodeResponseFrame(
+      answer, wire::ResponseHeaderVersion(wire::ProduceResponse::kInfo, version));
+  const char* fault = "it has no header";
+  if (frame.has_value()) fault = wire::DecodeMessage(frame->body, version, arena, response);
+  if (fault != nullptr) {
+    return absl::DataLossError(fmt::format("an answer to Produce is malformed: {}", fault));
+  }
+  if (response.responses.size() != 1 || response.responses[0].partition_responses.size() != 1) {
+    return absl::DataLossError("an answer to Produce is not about one partition");
+  }
+  const auto& partition = response.responses[0].partition_responses[0];
+  return ProduceAnswer{partition.error_code, std::string(partition.error_message.value_or(""))};
 }
 
 TimestampMs WallClockMs() {

@@ -11,6 +11,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "proto/error_code.h"
 #include "proto/record/codec_type.h"
 #include "proto/types.h"
 
@@ -36,6 +37,9 @@ std::vector<std::byte> RecordValue(size_t bytes, size_t index);
 absl::StatusOr<BuiltBatch> BuildBatch(const BatchShape& shape, TimestampMs now,
                                       uint64_t records_max = UINT64_MAX);
 
+// How many records a batch of the shape has.
+uint64_t RecordsPerBatch(const BatchShape& shape);
+
 // Newer versions of Produce and Fetch go by the id, older ones by the name.
 struct TopicName {
   std::string name;
@@ -54,6 +58,14 @@ std::vector<std::byte> BuildProduce(const ProduceFrame& frame, std::span<const s
 // Where the partition's error code stands in the answer to such a request, counted from behind the
 // answer's length. What comes before it has the same size in every answer.
 size_t ProduceErrorPosition(int16_t version, std::string_view topic);
+
+struct ProduceAnswer {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;  // of an error; may be empty
+};
+// Fails when these bytes are no such answer. An answer without an error is not looked at further.
+absl::StatusOr<ProduceAnswer> ReadProduceAnswer(std::span<const std::byte> answer, int16_t version,
+                                                size_t error_position);
 
 // The system's clock, which is what records carry.
 TimestampMs WallClockMs();

@@ -5,11 +5,6 @@
 #include <utility>
 
 #include <absl/memory/memory.h>
-#include <fmt/format.h>
-
-#include "proto/wire/frame.h"
-#include "proto/wire/produce.h"
-
 namespace millrace::bench {
 
 namespace {
@@ -19,15 +14,10 @@ constexpr size_t kSideBySideBytes = 64 << 10;
 constexpr uint64_t kSideBySideMax = 64;
 constexpr uint64_t kRingBytesMax = uint64_t{2} << 30;
 
-int16_t LoadInt16(const std::byte* from) {
-  uint16_t raw = 0;
-  std::memcpy(&raw, from, sizeof(raw));
-  return static_cast<int16_t>(__builtin_bswap16(raw));
-}
-
-uint32_t LoadUint32(const std::byte* from) {
+// Precondition: the answer holds one.
+uint32_t CorrelationId(wire::Bytes answer) {
   uint32_t raw = 0;
-  std::memcpy(&raw, from, sizeof(raw));
+  std::memcpy(&raw, answer.data(), sizeof(raw));
   return __builtin_bswap32(raw);
 }
 
@@ -121,61 +111,55 @@ absl::Status ProduceTraffic::Advance(FrameStream& stream, Step step) {
     return TakeAnswer(stream, answer, latency_ns);
   });
   under_way_ += stream.under_way() - before;
-  return status;
+  bool is_last = last_.has_value() && under_way_ == 0 && budget_.frames_left == 0;
+  return status.ok() && is_last ? SendLast() : status;
 }
 
 absl::Status ProduceTraffic::TakeAnswer(const FrameStream& stream, wire::Bytes answer,
                                         uint64_t latency_ns) {
   latencies().Record(latency_ns);
   if (plan_.acks != 0) {
-    if (answer.size() < error_position_ + 2) {
-      return absl::DataLossError("an answer to Produce is too short");
-    }
-    if (LoadUint32(answer.data()) != stream.next_place()) {
+    auto read = ReadProduceAnswer(answer, plan_.version, error_position_);
+    if (!read.ok()) return read.status();
+    if (CorrelationId(answer) != stream.next_place()) {
       return absl::DataLossError("answers came out of order");
     }
-    if (LoadInt16(answer.data() + error_position_) != 0) return TakeRefusal(answer);
+    if (read->error != ErrorCode::kNone) return CountRefusal(read->error, read->message);
   }
   CountAnswer(batch_.records, batch_.bytes.size());
   return absl::OkStatus();
 }
 
-absl::Status ProduceTraffic::TakeRefusal(wire::Bytes answer) {
-  wire::Arena arena;
-  wire::ProduceResponse response;
-  auto frame = wire::DecodeResponseFrame(
-      answer, wire::ResponseHeaderVersion(wire::ProduceResponse::kInfo, plan_.version));
-  const char* fault = "it has no header";
-  if (frame.has_value()) fault = wire::DecodeMessage(frame->body, plan_.version, arena, response);
-  if (fault != nullptr) {
-    return absl::DataLossError(fmt::format("an answer to Produce is malformed: {}", fault));
-  }
-  for (const auto& topic : response.responses) {
-    for (const auto& partition : topic.partition_responses) {
-      return CountRefusal(partition.error_code, partition.error_message.value_or(""));
-    }
-  }
-  return absl::DataLossError("an answer to Produce has no partition");
-}
-
-void ProduceTraffic::Limit(uint64_t batches, uint64_t end_ns) {
-  budget_ = {.frames_left = batches, .end_ns = end_ns};
+absl::Status ProduceTraffic::Limit(uint64_t records, uint64_t end_ns) {
+  budget_ = {.end_ns = end_ns};
+  last_.reset();
+  if (records == UINT64_MAX) return absl::OkStatus();
+  uint64_t batches = records / batch_.records;
+  budget_.frames_left = batches - std::min(batches, under_way_);
+  uint64_t rest = records % batch_.records;
+  if (rest == 0) return absl::OkStatus();
+  auto last = BuildBatch(plan_.shape, WallClockMs(), rest);
+  if (!last.ok()) return last.status();
+  last_ = std::move(*last);
+  return absl::OkStatus();
 }
 
 bool ProduceTraffic::is_done(uint64_t now_ns) const {
   if (under_way_ > 0) return false;
+  if (last_.has_value() && now_ns < budget_.end_ns) return false;
   if (budget_.frames_left == 0) return true;
   if (now_ns < budget_.end_ns) return false;
   // What was due before the end may not have had its turn.
   return !pacer_.has_value() || begun_ >= pacer_->DueBy(budget_.end_ns);
 }
 
-absl::Status ProduceTraffic::SendLast(const BuiltBatch& batch) {
-  batch_ = batch;
-  budget_ = {.frames_left = 1};
+absl::Status ProduceTraffic::SendLast() {
+  batch_ = std::move(*last_);
+  last_.reset();
+  budget_.frames_left = 1;
   ConnectionPlan first = plan_.connections[0];
   first.partitions.resize(1);
-  streams_[0].Restart({.ring = BuildRing(first, batch),
+  streams_[0].Restart({.ring = BuildRing(first, batch_),
                        .in_flight = plan_.in_flight,
                        .is_answered = plan_.acks != 0});
   return Advance(streams_[0], &FrameStream::Send);

@@ -31,7 +31,7 @@ struct ProducePlan {
   double batches_per_second = 0;  // of all connections together; 0: as fast as answers come
 };
 
-class ProduceTraffic final : public Traffic {
+class ProduceTraffic final : public LimitedTraffic {
  public:
   // Builds the requests and connects. A pacer starts now.
   static absl::StatusOr<std::unique_ptr<ProduceTraffic>> Connect(const ProducePlan& plan);
@@ -41,12 +41,9 @@ class ProduceTraffic final : public Traffic {
   bool level_triggered() const override { return plan_.acks == 0 && !pacer_.has_value(); }
   bool awaits_answer() const override { return under_way_ > 0; }
 
-  // Nothing more is sent than so many batches, and nothing that is due later.
-  void Limit(uint64_t batches, uint64_t end_ns);
-  // Whether no more is sent and all is answered.
-  bool is_done(uint64_t now_ns) const;
-  // One more request, of a smaller batch. Precondition: is_done().
-  absl::Status SendLast(const BuiltBatch& batch);
+  // What does not fill a batch goes last, in a request of its own.
+  absl::Status Limit(uint64_t records, uint64_t end_ns) override;
+  bool is_done(uint64_t now_ns) const override;
 
   size_t batch_bytes() const { return batch_.bytes.size(); }
   uint64_t records_per_batch() const { return batch_.records; }
@@ -61,11 +58,12 @@ class ProduceTraffic final : public Traffic {
   // `run` is FrameStream::Run or Send.
   using Step = absl::Status (FrameStream::*)(FrameBudget&, FrameStream::OnAnswer);
   absl::Status Advance(FrameStream& stream, Step step);
+  absl::Status SendLast();
   absl::Status TakeAnswer(const FrameStream& stream, wire::Bytes answer, uint64_t latency_ns);
-  absl::Status TakeRefusal(wire::Bytes answer);
 
   ProducePlan plan_;
   BuiltBatch batch_;
+  std::optional<BuiltBatch> last_;  // of fewer records, when nothing else is left to send
   size_t error_position_ = 0;
   FrameBudget budget_;
   std::optional<Pacer> pacer_;  // of all connections together: they take turns

@@ -72,4 +72,14 @@ class Traffic {
   int refusals_in_row_ = 0;
 };
 
+// A traffic that comes to an end of its own.
+class LimitedTraffic : public Traffic {
+ public:
+  // From now on so many records (UINT64_MAX: any number), and none that are due, or would be asked
+  // for, later than at that time. Called before the first request, or at any time after it.
+  virtual absl::Status Limit(uint64_t records, uint64_t end_ns) = 0;
+  // Whether all that is wanted is done and nothing is awaited.
+  virtual bool is_done(uint64_t now_ns) const = 0;
+};
+
 }  // namespace millrace::bench
