@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -30,13 +31,19 @@ namespace json = boost::json;
 
 constexpr double kDefaultSeconds = 10;
 
+void RemarkFailure(const absl::Status& status) {
+  std::string name =
+      KafkaErrorOf(status).has_value() ? fmt::format("{}: ", ErrorNameOf(status)) : std::string();
+  Remark(name + std::string(status.message()));
+}
+
 int Fail(const BenchOptions& options, const absl::Status& status) {
   if (options.json) {
     Print(json::object{{"error", ErrorNameOf(status)},
                        {"message", std::string(status.message())},
                        {"topic", options.topic}});
   } else {
-    RemarkError(options.topic.empty() ? "" : options.topic, status);
+    RemarkFailure(status);
   }
   return absl::IsInvalidArgument(status) ? 2 : 1;
 }
@@ -72,7 +79,7 @@ int Finish(const BenchOptions& options, const bench::BenchReport& report) {
   } else {
     std::string text = bench::ReportText(report);
     std::fwrite(text.data(), 1, text.size(), stdout);
-    if (!failure.ok()) RemarkError(report.topic, failure);
+    if (!failure.ok()) RemarkFailure(failure);
   }
   return bench::IsClean(report) ? 0 : 1;
 }
@@ -155,7 +162,7 @@ absl::Status KeepOnly(const std::vector<int32_t>& wanted,
                               [&](const auto& each) { return each.index.value() == index; });
     if (found == partitions.end()) {
       return KafkaError(ErrorCode::kUnknownTopicOrPartition,
-                        fmt::format("there is no partition {}", index));
+                        fmt::format("the topic has no partition {}", index));
     }
     kept.push_back(*found);
   }

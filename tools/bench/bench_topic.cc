@@ -100,7 +100,9 @@ absl::Status BenchTopic::Find(const TopicWish& wish) {
     return created.ok() ? tools::KafkaError(topic.error) : created;
   }
   if (topic.error != ErrorCode::kNone) {
-    return tools::KafkaError(topic.error, fmt::format("topic '{}'", wish.name));
+    bool is_missing = topic.error == ErrorCode::kUnknownTopicOrPartition;
+    return tools::KafkaError(
+        topic.error, fmt::format("{}topic '{}'", is_missing ? "there is no " : "", wish.name));
   }
   name_.id = topic.topic_id;
   absl::Status led = FindLeaders(topic);

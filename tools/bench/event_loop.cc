@@ -52,7 +52,7 @@ absl::Status EventLoop::CheckStall(uint64_t now_ns) {
   uint64_t answers = 0;
   bool awaits_answer = false;
   for (const Traffic* traffic : traffics_) {
-    answers += traffic->counts().requests;
+    answers += traffic->counts().requests + traffic->counts().records;
     awaits_answer = awaits_answer || traffic->awaits_answer();
   }
   if (answers != answers_seen_ || !awaits_answer) answered_ns_ = now_ns;

@@ -227,7 +227,7 @@ void LatencyTraffic::TakeBatch(std::span<const std::byte> batch, uint64_t now_ns
     ++records;
   }
   received_ += records;
-  if (records > 0) CountAnswer(records, batch.size());
+  if (records > 0) CountRecords(records, batch.size());
 }
 
 }  // namespace millrace::bench

@@ -117,7 +117,6 @@ absl::Status ProduceTraffic::Advance(FrameStream& stream, Step step) {
 
 absl::Status ProduceTraffic::TakeAnswer(const FrameStream& stream, wire::Bytes answer,
                                         uint64_t latency_ns) {
-  latencies().Record(latency_ns);
   if (plan_.acks != 0) {
     auto read = ReadProduceAnswer(answer, plan_.version, error_position_);
     if (!read.ok()) return read.status();
@@ -126,6 +125,7 @@ absl::Status ProduceTraffic::TakeAnswer(const FrameStream& stream, wire::Bytes a
     }
     if (read->error != ErrorCode::kNone) return CountRefusal(read->error, read->message);
   }
+  latencies().Record(latency_ns);
   CountAnswer(batch_.records, batch_.bytes.size());
   return absl::OkStatus();
 }

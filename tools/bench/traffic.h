@@ -58,9 +58,13 @@ class Traffic {
  protected:
   void CountAnswer(uint64_t records, uint64_t bytes) {
     ++counts_.requests;
+    CountRecords(records, bytes);
+    refusals_in_row_ = 0;
+  }
+  // That came by themselves.
+  void CountRecords(uint64_t records, uint64_t bytes) {
     counts_.records += records;
     counts_.bytes += bytes;
-    refusals_in_row_ = 0;
   }
   // Fails when nothing but refusals has come for a while: then there is nothing to measure.
   absl::Status CountRefusal(ErrorCode error, std::string_view message);
