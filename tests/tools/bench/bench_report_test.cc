@@ -72,7 +72,7 @@ TEST_CASE("bench report: words name counts, rates, latencies, refusals and gaps"
   CHECK(ReportText(report) ==
         "produce orders: 12,000 records, 3.0 MB in 2.00 s\n"
         "  6,000 records/s, 1.5 MB/s, 50 requests/s; 0.25 s of CPU in this program\n"
-        "  time to acknowledgement: p50 0 us, p90 0 us, p99 1.98 ms, p99.9 1.98 ms, max 2.00 ms\n"
+        "  time to acknowledgement: p50 0 us, p90 0 us, p99 2.00 ms, p99.9 2.00 ms, max 2.00 ms\n"
         "  refused: 3,000 MESSAGE_TOO_LARGE: the batch is big\n"
         "  missing: 5 offsets between the records\n");
 }
