@@ -181,6 +181,22 @@ class BenchToolTest(support.BrokerTest):
             self.assertLess(report["seconds"], 60)
             support.wait_until(lambda: self.topics() == [], "the topic to go")
 
+    def test_a_stall_is_late_for_all_that_was_due_in_it(self):
+        for command, more in (("latency", ()), ("produce", ("--batch-size", "1"))):
+            process = self.started(command, "--records", "5000", "--rate", "1000", "--record-size",
+                                   "100", "--acks", "1", *more)
+            self.broker.process.send_signal(signal.SIGSTOP)
+            for _ in range(2):  # a line every second, so at least one second passes
+                process.stderr.readline()
+            self.broker.process.send_signal(signal.SIGCONT)
+            output, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, errors)
+            ack = json.loads(output)["latency"]["ack"]
+            self.assertEqual(ack["count"], 5000)
+            # A fifth of the records, each from its own time on, not only the few under way.
+            self.assertGreaterEqual(ack["maxUs"], 900_000)
+            self.assertGreaterEqual(ack["p90Us"], 300_000)
+
     def test_a_lost_connection_ends_with_a_message(self):
         process = self.started("produce", "--duration", "100")
         self.broker.kill9()
