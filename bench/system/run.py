@@ -17,7 +17,7 @@ import subprocess
 import time
 
 import report
-from servers import Binaries, Server, touch_memory
+from servers import Binaries, Server, run_load, touch_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FETCH_BYTES = 512 << 20
@@ -78,15 +78,8 @@ class Run:
         self.commit = asked.stdout.strip() or "unknown"
 
     def load(self, server: Server, arguments: list[str], **labels) -> report.Window:
-        command = [str(self.binaries.load), *arguments, "--port", str(server.port),
-                   "--pid", str(server.pid), "--seconds", str(self.options.seconds)]
-        if server.name != "null" and arguments[0] == "produce":
-            command.append("--create-topic")
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}\n{done.stderr}\n"
-                             f"{server.name} said:\n{server.output()}")
-        window = json.loads(done.stdout) | labels | {"server": server.name, "git": self.commit}
+        measured = run_load(self.binaries.load, server, arguments, self.options.seconds)
+        window = measured | labels | {"server": server.name, "git": self.commit}
         with open(self.work / "results.jsonl", "a") as results:
             results.write(json.dumps(window) + "\n")
         return window

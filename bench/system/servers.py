@@ -3,6 +3,7 @@
 They are killed, not stopped: an orderly stop would sync gigabytes that are about to be deleted.
 """
 
+import json
 import mmap
 import os
 import pathlib
@@ -54,6 +55,7 @@ class Server:
         self._directory = directory
         self._environment = {**os.environ, **preload}
         self._process: subprocess.Popen | None = None
+        self.started_at = 0.0  # of time.monotonic(), just before exec
 
     @property
     def pid(self) -> int:
@@ -83,6 +85,7 @@ class Server:
     def start(self) -> None:
         """Again after stop() or kill(), with what is in the directory; done when it takes
         connections."""
+        self.started_at = time.monotonic()
         self._process = subprocess.Popen(
             self._command, env=self._environment, stdout=self._output, stderr=subprocess.STDOUT)
         self._connect().close()
@@ -124,10 +127,31 @@ class Server:
             raise ServerFailed(f"{self.name} did not answer ApiVersions:\n{self.output()}")
 
     def resident_bytes(self) -> int:
+        return self._memory("VmRSS:")
+
+    def peak_bytes(self) -> int:
+        """The most that was resident at a time since the start."""
+        return self._memory("VmHWM:")
+
+    def _memory(self, name: str) -> int:
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
         raise ServerFailed(f"{self.name} has ended:\n{self.output()}")
+
+
+def run_load(program: pathlib.Path, server: Server, arguments: list[str],
+             seconds: float) -> dict:
+    """What millrace_load says of a window on a server."""
+    command = [str(program), *arguments, "--port", str(server.port), "--pid", str(server.pid),
+               "--seconds", str(seconds)]
+    if server.name != "null" and arguments[0] == "produce":
+        command.append("--create-topic")
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise ServerFailed(f"{' '.join(command)}\n{done.stderr}\n"
+                           f"{server.name} said:\n{server.output()}")
+    return json.loads(done.stdout)
 
 
 class Binaries:
@@ -144,10 +168,11 @@ class Binaries:
             if not program.exists():
                 raise SystemExit(f"{program} is missing: build the preset `release` first")
 
-    def null(self, fetch_bytes: int = 0) -> Server:
+    def null(self, fetch_bytes: int = 0, log_bytes: int = 4 << 30, name: str = "null") -> Server:
         port = free_port()
-        directory = self._work / "null"
-        command = [self._null, "--port", port, "--dir", directory, "--fetch-bytes", fetch_bytes]
+        directory = self._work / name
+        command = [self._null, "--port", port, "--dir", directory, "--fetch-bytes", fetch_bytes,
+                   "--log-bytes", log_bytes]
         return Server("null", [str(word) for word in command], directory, port, {})
 
     def broker(self, allocation_counts: pathlib.Path | None = None,

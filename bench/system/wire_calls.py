@@ -74,9 +74,13 @@ class Caller:
             received += piece
         return bytes(received)
 
-    def create_topics(self, names: list[str], partitions: int) -> None:
+    def create_topics(self, names: list[str], partitions: int,
+                      settings: dict[str, str] | None = None) -> None:
         """CreateTopics 2, all in one request."""
-        topics = b"".join(text(name) + struct.pack(">ihii", partitions, 1, 0, 0) for name in names)
+        settings = settings or {}
+        rest = struct.pack(">ihii", partitions, 1, 0, len(settings)) + b"".join(
+            text(name) + text(value) for name, value in settings.items())
+        topics = b"".join(text(name) + rest for name in names)
         answer = self._call(19, 2, struct.pack(">i", len(names)) + topics
                             + struct.pack(">ib", REQUEST_TIMEOUT_MS, 0))
         at = 8
@@ -86,6 +90,14 @@ class Caller:
             if error != 0:
                 raise RuntimeError(f"a topic was not created: error {error}")
             at += 2 + size + 4 + max(message, 0)
+
+    def delete_topic(self, name: str) -> None:
+        """DeleteTopics 1."""
+        answer = self._call(20, 1, struct.pack(">i", 1) + text(name)
+                            + struct.pack(">i", REQUEST_TIMEOUT_MS))
+        (error,) = struct.unpack_from(">h", answer, 8 + 2 + len(name))
+        if error != 0:
+            raise RuntimeError(f"the topic {name} was not deleted: error {error}")
 
     def produce(self, topics: list[str], partitions: range, batch: bytes) -> None:
         """Produce 3 with acks=all: the batch into each of the partitions of each topic."""

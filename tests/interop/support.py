@@ -138,8 +138,10 @@ class Broker:
 class KafkaBroker(Broker):
     """Apache Kafka in place of ours: one KRaft node from the jars that setup.py fetched."""
 
+    java_options = ("-Xmx700m",)
+
     def command(self):
-        java = ["java", "-Xmx700m", "-cp", JAVA_CLASS_PATH]
+        java = ["java", *self.java_options, "-cp", JAVA_CLASS_PATH]
         properties = os.path.join(os.path.dirname(self.data_dir), "server.properties")
         if not os.path.exists(properties):
             controller = f"127.0.0.1:{free_port()}"
