@@ -55,7 +55,18 @@ void AddFetchOptions(CLI::App& command, LoadOptions& options) {
   command.add_option("--records-per-batch", options.records_per_batch)->required();
 }
 
-// Connection i sends to partition i modulo the number of partitions.
+// Connection i sends to partition i modulo the number of partitions; round robin, also to every
+// partition behind it that is so many connections away.
+std::vector<PartitionIndex> PartitionsOf(int32_t connection, const LoadOptions& options) {
+  if (!options.round_robin) return {PartitionIndex(connection % options.partitions)};
+  std::vector<PartitionIndex> share;
+  for (int32_t p = connection; p < options.partitions; p += options.connections) {
+    share.push_back(PartitionIndex(p));
+  }
+  if (share.empty()) share.push_back(PartitionIndex(connection % options.partitions));
+  return share;
+}
+
 ProducePlan PlanOf(const LoadOptions& options) {
   ProducePlan plan{.topic = {.name = options.topic},
                    .version = kProduceVersion,
@@ -66,7 +77,7 @@ ProducePlan PlanOf(const LoadOptions& options) {
                              .stretch_last = true},
                    .batches_per_second = options.requests_per_second};
   for (int32_t i = 0; i < options.connections; ++i) {
-    plan.connections.push_back({ServerOf(options), {PartitionIndex(i % options.partitions)}});
+    plan.connections.push_back({ServerOf(options), PartitionsOf(i, options)});
   }
   return plan;
 }
@@ -128,6 +139,8 @@ int main(int argc, char** argv) {
   millrace::bench::AddProduceOptions(*produce, options);
   produce->add_option("--in-flight", options.in_flight, "Requests under way for each connection")
       ->check(CLI::Range(1, 1'000));
+  produce->add_flag("--round-robin", options.round_robin,
+                    "A connection goes through its share of the partitions, batch by batch");
   CLI::App* paced = app.add_subcommand("paced", "Send record batches at a constant rate");
   millrace::bench::AddCommonOptions(*paced, options);
   millrace::bench::AddProduceOptions(*paced, options);

@@ -12,6 +12,7 @@ struct LoadOptions {
   std::string topic = "bench";
   int32_t partitions = 1;  // connection i uses partition i modulo this
   int32_t connections = 4;
+  bool round_robin = false;      // produce: a connection goes through its share of partitions
   int32_t in_flight = 5;         // produce: requests a connection has under way
   size_t batch_bytes = 102'400;  // fetch: what the batches in the topic take
   size_t record_bytes = 100;

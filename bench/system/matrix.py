@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Millrace beside Apache Kafka and beside the machine's limit, in interleaved rounds (`make bench`).
+"""Millrace beside Apache Kafka and the machine's limit, in interleaved rounds (`make bench`).
 
     bench/system/matrix.py                        # the short form, within ten minutes
-    bench/system/matrix.py --full                 # all rows, more and longer rounds (`make bench-full`)
+    bench/system/matrix.py --full                 # more rows, more rounds (`make bench-full`)
     bench/system/matrix.py --only produce-100k
     bench/system/matrix.py --against-itself       # Kafka twice: the width of the noise
     bench/system/matrix.py --report FOLDER        # table and plots again, from its runs.jsonl
@@ -39,7 +39,7 @@ def parse_options() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build" / "bench" / "matrix")
-    parser.add_argument("--full", action="store_true", help="all rows, seven rounds of three seconds")
+    parser.add_argument("--full", action="store_true", help="all rows, seven rounds of 3 s")
     parser.add_argument("--pairs", type=int, help="rounds for each row")
     parser.add_argument("--seconds", type=float, help="length of a window")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="repeatable")

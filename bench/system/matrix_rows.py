@@ -21,16 +21,16 @@ class Row:
 
 
 def produce_row(workload: Produce, title: str, sides: tuple[str, ...],
-                settings: dict[str, str] | None = None) -> Row:
+                kafka_settings: dict[str, str] | None = None, full_only: bool = False) -> Row:
     """A fresh topic for each window, and a fresh server where that costs no warm-up."""
-    topic = Topic(workload.partitions, settings or {})
+    topic = Topic(workload.partitions, kafka_settings or {})
 
     def opened(stand: Stand):
         return contextlib.nullcontext(
             lambda side: stand.produce(side, workload.arguments(), topic))
 
     rate = "requests_per_s" if workload.in_requests else "mb_per_s"
-    return Row(workload.name, title, sides, opened, rate)
+    return Row(workload.name, title, sides, opened, rate, full_only)
 
 
 ALL = ("null", "millrace", "kafka")

@@ -4,6 +4,7 @@
 // so the ratio of the two is the broker's share of the limit (docs/benchmarks.md).
 //
 //   null_broker --port 9092 --dir /tmp/null --fetch-bytes 1073741824
+//   null_broker --port 9092 --relay        for other clients: null_relay.h
 #include <array>
 #include <csignal>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 
 #include "bench/system/fatal.h"
 #include "bench/system/null_connection.h"
+#include "bench/system/null_relay.h"
 #include "bench/system/socket.h"
 #include "tools/bench/socket.h"
 
@@ -117,11 +119,14 @@ int main(int argc, char** argv) {
   millrace::bench::NullOptions options;
   CLI::App app("The machine's limit for a broker");
   app.add_option("--port", options.port)->required();
-  app.add_option("--dir", options.directory, "Where its two files go")->required();
+  app.add_option("--dir", options.directory, "Where its two files go");
   app.add_option("--log-bytes", options.log_bytes, "Size of the log; then it starts over");
   app.add_option("--fetch-bytes", options.fetch_bytes, "Size of the file that fetches read");
   app.add_option("--buffer-bytes", options.buffer_bytes, "First size of a connection's buffer");
+  bool relays = false;
+  app.add_flag("--relay", relays, "Pass records on from memory, to real clients; no files");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);  // sendfile has no MSG_NOSIGNAL
+  if (relays) millrace::bench::NullRelay(options.port).Run();
   millrace::bench::NullBroker(options).Run();
 }

@@ -61,7 +61,7 @@ def table_rows(results: Results, row) -> list[tuple[str, ...]]:
     measured, dropped = results.rounds(row.name)
     flag = "all moved" if results.all_moved(row.name) else f"{measured - dropped}/{measured}"
     sides = results.sides(row.name)
-    ours = "millrace" if "millrace" in sides else sides[0] if sides else ""
+    ours = "millrace" if "millrace" in sides else sides[-1] if sides else ""
     lines = []
     for side in (side for side in (*row.sides, "kafka-again") if side in sides):
         def median(member: str, digits: int, side: str = side) -> str:

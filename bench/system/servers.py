@@ -175,6 +175,11 @@ class Binaries:
                    "--log-bytes", log_bytes]
         return Server("null", [str(word) for word in command], directory, port, {})
 
+    def relay(self) -> Server:
+        port = free_port()
+        command = [str(self._null), "--relay", "--port", str(port)]
+        return Server("relay", command, self._work / "relay", port, {})
+
     def broker(self, allocation_counts: pathlib.Path | None = None,
                program: pathlib.Path | None = None, name: str = "millrace") -> Server:
         port = free_port()

@@ -51,7 +51,7 @@ def finish(window: Window) -> Window:
 @dataclasses.dataclass(frozen=True)
 class Topic:
     partitions: int = 1
-    settings: dict[str, str] = dataclasses.field(default_factory=dict)
+    kafka_settings: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Stand:
@@ -99,7 +99,7 @@ class Stand:
             yield name
             return
         call_when_ready(server, lambda caller: caller.create_topics(
-            [name], topic.partitions, topic.settings))
+            [name], topic.partitions, topic.kafka_settings if server is self.kafka else {}))
         yield name
         if server is self.kafka:
             call_when_ready(server, lambda caller: caller.delete_topic(name))
