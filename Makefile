@@ -4,14 +4,15 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/millrace
 SERVE_FLAGS ?=
+BENCH_FLAGS ?=
 SOURCES = tools/tidy --list-sources
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test bench fmt tidy lint clean configure
+.PHONY: help deps build run test bench bench-full fmt tidy lint clean configure
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | \
-	  awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | \
+	  awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 deps: ## Install what building and testing need (Debian 12; root or sudo)
 	@tools/deps build test
@@ -35,9 +36,13 @@ test: ## Check the tree, build the release preset, run every test
 	ctest --preset release -j 2
 	@echo "make test: all tests passed"
 
-bench: ## Build and run the benchmarks
+bench: ## Benchmarks beside Apache Kafka and the machine's limit, ten minutes
+	@tools/deps build bench
 	@$(MAKE) --no-print-directory build PRESET=release
-	python3 bench/system/run.py --build build/release
+	python3 -B bench/system/matrix.py $(BENCH_FLAGS)
+
+bench-full: BENCH_FLAGS += --full
+bench-full: bench ## The same with all rows and longer rounds, more than an hour
 
 fmt: ## Format the C++ sources in place
 	$(SOURCES) | xargs -r clang-format-19 -i

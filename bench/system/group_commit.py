@@ -12,6 +12,7 @@ of its syncs has covered; its rate is compared with the curve at that size, and 
 
 import argparse
 import bisect
+import itertools
 import json
 import math
 import mmap
@@ -30,20 +31,27 @@ FILE_BYTES = 1 << 30
 
 
 def synced_mb_per_s(path: pathlib.Path, size: int, seconds: float) -> float:
-    """Appends of `size` bytes with a sync after each. The file has its blocks already, as a segment
-    of the broker has; they are unwritten, as there."""
+    times = synced_seconds(path, size, seconds)
+    return size * len(times) / sum(times) / 1e6
+
+
+def synced_seconds(path: pathlib.Path, size: int, seconds: float) -> list[float]:
+    """What appends of `size` bytes took, each with a sync behind it. The file has its blocks
+    already, as a segment of the broker has; they are unwritten, as there."""
     piece = mmap.mmap(-1, size)
     piece.write(os.urandom(size))
     file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600)
     try:
         os.posix_fallocate(file, 0, FILE_BYTES)
         os.fsync(file)
-        position, began = 0, time.monotonic()
-        while (elapsed := time.monotonic() - began) < seconds and position + size <= FILE_BYTES:
+        stamps = [time.monotonic()]
+        position = 0
+        while stamps[-1] - stamps[0] < seconds and position + size <= FILE_BYTES:
             os.pwrite(file, piece, position)
             os.fdatasync(file)
             position += size
-        return position / elapsed / 1e6
+            stamps.append(time.monotonic())
+        return [end - begin for begin, end in itertools.pairwise(stamps)]
     finally:
         os.close(file)
         path.unlink()

@@ -23,14 +23,15 @@ import time
 import goals
 import matrix_setup
 import results as reading
+from facts import FACTS, LINES
 from kafka import VERSION as KAFKA_VERSION
-from matrix_rows import ROWS, Row
+from matrix_rows import MORE_ROWS, ROWS, Row
 from servers import ServerFailed, touch_memory
 from stand import Rounds, Stand
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHORT = {"pairs": 3, "seconds": 1.2}
-FULL = {"pairs": 7, "seconds": 3.0}
+SHORT = {"pairs": 3, "seconds": 1.5, "minutes": 8.5}
+FULL = {"pairs": 7, "seconds": 3.0, "minutes": 120.0}
 FILES = ("runs.jsonl", "machine.json", "table.md", "table.txt")
 
 
@@ -42,6 +43,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="all rows, seven rounds of 3 s")
     parser.add_argument("--pairs", type=int, help="rounds for each row")
     parser.add_argument("--seconds", type=float, help="length of a window")
+    parser.add_argument("--minutes", type=float,
+                        help="after so many, what is left gets one round")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="repeatable")
     parser.add_argument("--against-itself", action="store_true",
                         help="Kafka in the places of both: the width of the noise")
@@ -54,7 +57,7 @@ def parse_options() -> argparse.Namespace:
     for name, value in (FULL if options.full else SHORT).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
-    known = [row.name for row in ROWS]
+    known = [row.name for row in (*ROWS, *MORE_ROWS)] + list(FACTS)
     if unknown := set(options.only) - set(known):
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     options.build = options.build.resolve()
@@ -93,6 +96,7 @@ class Matrix:
         self.windows: list[dict] = []
         self.failures: list[str] = []
         self.ready: dict[str, bool] = {}
+        self.began = time.monotonic()
 
     def keep(self, window: dict) -> None:
         self.windows.append(window)
@@ -101,6 +105,7 @@ class Matrix:
 
     def prepare(self) -> None:
         self.ready = matrix_setup.prepare()
+        self.ready["librdkafka"] = (self.options.build / "bin" / "rdkafka_load").exists()
         shutil.rmtree(self.output, ignore_errors=True)
         self.output.mkdir(parents=True)
         (self.output / "machine.json").write_text(json.dumps(machine(self.options), indent=1))
@@ -110,25 +115,49 @@ class Matrix:
             return ("kafka", "kafka-again") if "kafka" in row.sides else ()
         return tuple(side for side in row.sides if side != "kafka" or self.ready["kafka"])
 
-    def wants(self, row: Row) -> bool:
-        if self.options.only:
-            return row.name in self.options.only
-        return self.options.full or not row.full_only
+    def chosen(self) -> list[Row]:
+        rows = (*ROWS, *MORE_ROWS) if self.options.full or self.options.only else ROWS
+        return [row for row in rows if not self.options.only or row.name in self.options.only]
+
+    def facts(self) -> list[str]:
+        if self.options.against_itself:
+            return []
+        return [name for name in FACTS if not self.options.only or name in self.options.only]
+
+    def can_run(self, row: Row) -> bool:
+        if not self.sides(row):
+            return False
+        if not row.needs or self.ready[row.needs]:
+            return True
+        self.failures.append(f"{row.name} was not measured: {row.needs} is not available.")
+        return False
 
     def measure(self) -> None:
         work = ROOT / "build" / "bench" / "work"
         work.mkdir(parents=True, exist_ok=True)
         touch_memory(self.options.touch_gb)
         with Stand(self.options, work).opened(self.ready["kafka"]) as stand:
-            rounds = Rounds(stand, self.keep)
-            for row in (row for row in ROWS if self.wants(row)):
-                began = time.monotonic()
-                print(f"{row.name} ...", end="", flush=True)
-                try:
-                    rounds.run(row, self.sides(row), self.options.pairs)
-                except (ServerFailed, RuntimeError, OSError) as error:
-                    self.failures.append(f"{row.name} failed: {error}")
-                print(f" {time.monotonic() - began:.0f} s", flush=True)
+            self.attempt("warming Kafka up", stand.warm_kafka)
+            rounds = Rounds(stand, self.keep, self.began + self.options.minutes * 60)
+            for row in filter(self.can_run, self.chosen()):
+                self.attempt(row.name, lambda row=row: rounds.run(
+                    row, self.sides(row), self.options.pairs))
+            for name in self.facts():
+                self.attempt(name, lambda name=name: self.keep_facts(stand, name))
+
+    def keep_facts(self, stand: Stand, name: str) -> None:
+        for window in FACTS[name](stand):
+            self.keep(window | {"row": name})
+
+    def attempt(self, name: str, action) -> None:
+        """What fails is said, and the rest is measured."""
+        began = time.monotonic()
+        print(f"{name} ...", end="", flush=True)
+        try:
+            action()
+        except (ServerFailed, RuntimeError, OSError, SystemExit) as error:
+            self.failures.append(f"{name} FAILED: {error}")
+        print(f" {time.monotonic() - began:.0f} s", flush=True)
 
     def report(self, folder: pathlib.Path) -> None:
         measured = [json.loads(line) for line in
@@ -136,8 +165,9 @@ class Matrix:
         results = reading.Results(measured)
         where = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
         parts = [", ".join(f"{name} {value}" for name, value in where.items()),
-                 reading.table(results, ROWS), goals.table(results),
-                 *reading.remarks(results, ROWS), *self.failures]
+                 reading.table(results, (*ROWS, *MORE_ROWS)),
+                 reading.facts_table(results, LINES), goals.table(results),
+                 *reading.remarks(results, (*ROWS, *MORE_ROWS)), *self.failures]
         text = "\n\n".join(part for part in parts if part) + "\n"
         (folder / "table.md").write_text(text, encoding="utf-8")
         (folder / "table.txt").write_text(reading.as_text(text), encoding="utf-8")
@@ -154,11 +184,10 @@ def main() -> None:
     if options.report is not None:
         matrix.report(options.report)
         return
-    began = time.monotonic()
     matrix.prepare()
     matrix.measure()
     matrix.report(options.output)
-    print(f"took {(time.monotonic() - began) / 60:.1f} minutes")
+    print(f"took {(time.monotonic() - matrix.began) / 60:.1f} minutes")
     if matrix.failures:
         raise SystemExit(1)
 

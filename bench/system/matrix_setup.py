@@ -1,5 +1,5 @@
-"""What matrix.py needs beyond the programs of this project, fetched once by package name: Apache Kafka
-with its tools (Maven), matplotlib (PyPI). Folders and stamps as in the interop tests."""
+"""What matrix.py needs beyond our own programs, fetched once by package name: Apache Kafka with its
+tools (Maven), matplotlib (PyPI). Folders and stamps as in the interop tests."""
 
 import fcntl
 import os

@@ -7,7 +7,9 @@ from report import Ratio
 
 PROBE_MOVED_MAX = 0.15
 NAMES = {"null": "null broker", "relay": "null broker that passes on", "millrace": "Millrace",
-         "kafka": "Apache Kafka", "kafka-again": "Apache Kafka again"}
+         "kafka": "Apache Kafka", "kafka-again": "Apache Kafka again", "one": "one consumer",
+         "ten": "ten consumers", "one-partition": "one partition",
+         "10,000-partitions": "10,000 partitions", "disk": "the disk itself"}
 
 
 class Results:
@@ -38,6 +40,21 @@ class Results:
     def median(self, row: str, side: str, member: str) -> float | None:
         values = [w[member] for w in self.of(row, side) if w.get(member) is not None]
         return statistics.median(values) if values else None
+
+    def difference(self, row: str, member: str, sides: tuple[str, str]) -> Ratio | None:
+        """The second side's figure less the first's, round by round."""
+        first, second = (self.of(row, side) for side in sides)
+        firsts = {w["pair"]: w[member] for w in first if w.get(member) is not None}
+        gaps = [w[member] - firsts[w["pair"]] for w in second
+                if w.get(member) is not None and w["pair"] in firsts]
+        return Ratio(statistics.median(gaps), min(gaps), max(gaps)) if gaps else None
+
+    def largest(self, prefixes: tuple[str, ...], side: str, member: str) -> float | None:
+        """Of the medians of the rows whose names begin so."""
+        rows = dict.fromkeys(w["row"] for w in self._all if w["row"].startswith(prefixes))
+        values = [value for row in rows
+                  if (value := self.median(row, side, member)) is not None]
+        return max(values, default=None)
 
     def ratio(self, row: str, member: str, sides: tuple[str, str]) -> Ratio | None:
         """Of the second side over the first, pair by pair; None when one was not measured."""
@@ -83,6 +100,17 @@ def table_rows(results: Results, row) -> list[tuple[str, ...]]:
 def table(results: Results, rows) -> str:
     lines = [line for row in rows for line in table_rows(results, row)]
     return report.markdown_table(HEADINGS, lines)
+
+
+def facts_table(results: Results, lines) -> str:
+    """What was measured without rounds; the disk's figures stand in our column."""
+    shown = []
+    for what, row, member, digits in lines:
+        ours = results.median(row, "millrace", member) or results.median(row, "disk", member)
+        if ours is not None:
+            kafka = results.median(row, "kafka", member)
+            shown.append((what, number(ours, digits), number(kafka, digits)))
+    return report.markdown_table(("", "Millrace, or the disk", "Apache Kafka"), shown)
 
 
 def remarks(results: Results, rows) -> list[str]:

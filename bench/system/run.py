@@ -56,10 +56,11 @@ PRODUCE = (
 FETCH = {"fetch-100k": 102_400, "fetch-1m": 1_024_000}
 
 
-def fetch_arguments(name: str, filled: report.Window) -> list[str]:
+def fetch_arguments(name: str, filled: report.Window, partitions: int = 4,
+                    connections: int = 4) -> list[str]:
     """Of a load that reads what the window `filled` wrote."""
     batch_bytes = filled["batch_bytes"]
-    return ["fetch", "--partitions", "4", "--connections", "4",
+    return ["fetch", "--partitions", str(partitions), "--connections", str(connections),
             "--max-bytes", str(FETCH[name] // batch_bytes * batch_bytes),
             "--batch-bytes", str(batch_bytes),
             "--records-per-batch", str(filled["records_per_batch"])]

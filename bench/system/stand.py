@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 from kafka import Kafka, call_when_ready
 from servers import Binaries, Server, ServerFailed, run_load
@@ -17,6 +18,7 @@ Window = dict
 PROBE = ["produce", "--batch-bytes=102400", "--connections=4", "--partitions=4", "--in-flight=5",
          "--warmup=0.1"]
 PROBE_SECONDS = 0.4
+WARM_SECONDS = 20.0  # at most, for each of two loads
 PROBE_LOG_BYTES = 256 << 20  # written over and over: the probe takes no new pages
 
 
@@ -76,6 +78,16 @@ class Stand:
                 self.kafka = stack.enter_context(Kafka(self.work / "kafka"))
                 call_when_ready(self.kafka, lambda caller: caller.create_topics(["first"], 1))
             yield self
+
+    def warm_kafka(self) -> None:
+        """What its compiler needs to have seen before it settles: 1.5 GB, large and small."""
+        if self.kafka is None:
+            return
+        for batch_bytes, total in ((102_400, 1_000_000_000), (16_384, 500_000_000)):
+            with self.topic(self.kafka, Topic(4)) as name:
+                self.load(self.kafka, ["produce", f"--batch-bytes={batch_bytes}",
+                                       "--partitions=4", f"--topic={name}",
+                                       f"--stop-after-bytes={total}"], WARM_SECONDS)
 
     def probe(self) -> float:
         """MB/s of the null broker, now."""
@@ -147,9 +159,10 @@ class Stand:
 class Rounds:
     """Windows of a row's sides in turn, with the probe before and after each round."""
 
-    def __init__(self, stand: Stand, keep):
+    def __init__(self, stand: Stand, keep, deadline: float):
         self._stand = stand
         self._keep = keep
+        self._deadline = deadline  # of time.monotonic(); past it a row gets one round
 
     def run(self, row, sides: tuple[str, ...], rounds: int) -> None:
         with row.opened(self._stand) as measure:
@@ -164,4 +177,6 @@ class Rounds:
                 for side, window in measured:
                     self._keep(window | labels | {"server": side})
                 before = after
+                if time.monotonic() > self._deadline:
+                    return
 
