@@ -41,7 +41,7 @@ bench: ## Benchmarks beside Apache Kafka and the machine's limit, ten minutes
 	@$(MAKE) --no-print-directory build PRESET=release
 	python3 -B bench/system/matrix.py $(BENCH_FLAGS)
 
-bench-full: BENCH_FLAGS += --full
+bench-full: override BENCH_FLAGS += --full
 bench-full: bench ## The same with all rows and longer rounds, more than an hour
 
 fmt: ## Format the C++ sources in place

@@ -76,9 +76,12 @@ def instruction_counts(stand: Stand):
     if shutil.which("valgrind") is None:
         print("valgrind is not installed: no instruction counts")
         return
-    few, many = (instructions.instructions(stand.options.build / "bin" / "millrace", requests,
-                                           stand.work / "instructions")
-                 for requests in (INSTRUCTION_REQUESTS, 2 * INSTRUCTION_REQUESTS))
+    binary = stand.options.build / "bin" / "millrace"
+    try:
+        few, many = (instructions.instructions(binary, requests, stand.work / "instructions")
+                     for requests in (INSTRUCTION_REQUESTS, 2 * INSTRUCTION_REQUESTS))
+    except SystemExit as error:
+        raise ServerFailed(str(error)) from error
     yield {"server": "millrace", "pair": 0,
            "instructions_per_request": (many - few) / INSTRUCTION_REQUESTS}
 

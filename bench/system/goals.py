@@ -7,6 +7,8 @@ import report
 from report import Ratio
 from results import Results
 
+NOT_MEASURED = "not measured"
+
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
@@ -22,7 +24,7 @@ class Bound:
         goal = f"{'>=' if self.at_least else '<='} {self.limit:g}{self.unit}"
         value = self.measured(results)
         if value is None:
-            return self.what, goal, "-", "not measured"
+            return self.what, goal, "-", NOT_MEASURED
         figure = value.median if isinstance(value, Ratio) else value
         met = figure >= self.limit if self.at_least else figure <= self.limit
         shown = str(value)
@@ -146,5 +148,9 @@ BOUNDS = (
 
 
 def table(results: Results) -> str:
-    return report.markdown_table(("goal", "at least / at most", "measured", "met"),
-                                 [bound.line(results) for bound in BOUNDS])
+    """What was measured, and the names of the rest."""
+    lines = [bound.line(results) for bound in BOUNDS]
+    measured = [line for line in lines if line[-1] != NOT_MEASURED]
+    rest = [line[0] for line in lines if line[-1] == NOT_MEASURED]
+    shown = report.markdown_table(("goal", "at least / at most", "measured", "met"), measured)
+    return shown + (f"\n\nNot measured: {'; '.join(rest)}." if rest else "")

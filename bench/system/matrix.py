@@ -17,6 +17,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import subprocess
 import time
 
@@ -155,7 +156,7 @@ class Matrix:
         print(f"{name} ...", end="", flush=True)
         try:
             action()
-        except (ServerFailed, RuntimeError, OSError, SystemExit) as error:
+        except (ServerFailed, RuntimeError, OSError) as error:
             self.failures.append(f"{name} FAILED: {error}")
         print(f" {time.monotonic() - began:.0f} s", flush=True)
 
@@ -184,6 +185,7 @@ def main() -> None:
     if options.report is not None:
         matrix.report(options.report)
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers end, too
     matrix.prepare()
     matrix.measure()
     matrix.report(options.output)

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 
+from java_tools import TOOLS
 from matrix_setup import CLASS_PATH
 from run import FETCH_BYTES, PRODUCE_MANY, PRODUCE_ONE, Produce, fetch_arguments
 from stand import Stand, Topic, Window
@@ -160,4 +161,5 @@ MORE_ROWS = (
                 {"flush.messages": "1"}),
     produce_row(Produce("durable-1", 16_384, connections=1, in_flight=1, partitions=1, acks=-1),
                 BESIDE, {"flush.messages": "1"}),
+    *(Row(name, BESIDE, opened, needs="kafka") for name, opened in TOOLS.items()),
 )

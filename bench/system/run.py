@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the broker beside the machine's limit, in interleaved pairs, in one run (`make bench`).
+"""Measures the broker beside the machine's limit, in interleaved pairs, in one run.
 
     bench/system/run.py --build build/release             # five pairs of two-second windows
     bench/system/run.py --build build/release --quick     # three pairs of one second
