@@ -153,4 +153,5 @@ def table(results: Results) -> str:
     measured = [line for line in lines if line[-1] != NOT_MEASURED]
     rest = [line[0] for line in lines if line[-1] == NOT_MEASURED]
     shown = report.markdown_table(("goal", "at least / at most", "measured", "met"), measured)
-    return shown + (f"\n\nNot measured: {'; '.join(rest)}." if rest else "")
+    parts = ([shown] if measured else []) + ([f"Not measured: {'; '.join(rest)}."] if rest else [])
+    return "\n\n".join(parts)

@@ -12,7 +12,7 @@ from stand import Stand, Topic, Window, usage_of
 
 PACKAGE = "org.apache.kafka.tools"
 RECORD_BYTES = 1024
-RECORDS = 1_000_000
+RECORDS = 500_000
 ROUND_TRIPS = 10_000
 MIB = 1 << 20
 

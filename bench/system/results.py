@@ -110,6 +110,8 @@ def facts_table(results: Results, lines) -> str:
         if ours is not None:
             kafka = results.median(row, "kafka", member)
             shown.append((what, number(ours, digits), number(kafka, digits)))
+    if not shown:
+        return ""
     return report.markdown_table(("", "Millrace, or the disk", "Apache Kafka"), shown)
 
 
