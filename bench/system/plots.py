@@ -29,7 +29,7 @@ def draw(results: Results, rows: list[str], plot: tuple, path: pathlib.Path) -> 
     """Bars from the medians, with the smallest and the largest window as a line."""
     _, title, axis_title, member, _ = plot
     sides = list(dict.fromkeys(side for row in rows for side in results.sides(row)))
-    figure, axis = pyplot.subplots(figsize=(9, 0.6 + 0.22 * len(rows) * (len(sides) + 1)))
+    figure, axis = pyplot.subplots(figsize=(9, 1.2 + 0.22 * len(rows) * (len(sides) + 1)))
     height = 0.8 / len(sides)
     for place, side in enumerate(sides):
         for number, row in enumerate(rows):

@@ -69,7 +69,7 @@ def number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-HEADINGS = ("row", "server", "rate", "unit", "Millrace/it", "CPU s/GB", "Millrace/it",
+HEADINGS = ("row", "server", "rate", "unit", "ratio", "CPU s/GB", "ratio",
             "us/request", "us/record", "switches/MB", "p50 us", "p99 us", "peak MB", "rounds")
 
 
@@ -119,8 +119,9 @@ def remarks(results: Results, rows) -> list[str]:
     """What a reader of the table has to know of its rounds."""
     counts = [results.rounds(row.name) for row in rows]
     measured, dropped = (sum(count) for count in zip(*counts))
-    said = [f"Rates and costs are medians over rounds; ratios are medians of the ratios of rounds "
-            f"(smallest-largest). The null broker's rate moved by more than "
+    said = [f"Rates and costs are medians over rounds. A ratio is Millrace's figure over that "
+            f"server's (where Millrace is not the one compared: the last server's), the median of "
+            f"the rounds (smallest-largest). The null broker's rate moved by more than "
             f"{PROBE_MOVED_MAX:.0%} during {dropped} of {measured} rounds: those do not count."]
     if moved := [row.name for row in rows if results.all_moved(row.name)]:
         said.append("NOISY: in these rows it moved in every round, so all stand in the table: "
