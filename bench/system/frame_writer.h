@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -53,6 +54,10 @@ class FrameWriter {
   void UnsignedVarint(uint64_t value) {
     for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<uint8_t>(value | 0x80));
     bytes_.push_back(static_cast<uint8_t>(value));
+  }
+  void Text(std::string_view text) {
+    Integer<int16_t>(static_cast<int16_t>(text.size()));
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
   }
   void CompactCount(size_t count) { UnsignedVarint(count + 1); }
   void NoTags() { UnsignedVarint(0); }

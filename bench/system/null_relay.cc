@@ -8,6 +8,7 @@
 
 #include "bench/system/fatal.h"
 #include "bench/system/socket.h"
+#include "tools/bench/socket.h"
 
 namespace millrace::bench {
 namespace {
@@ -43,7 +44,7 @@ void NullRelay::Watch(int descriptor, uint64_t number) {
 void NullRelay::Accept() {
   int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) DieErrno("accept4");
-  SetTcpOptions(descriptor);
+  OrDie(SetTcpOptions(descriptor));
   connections_.push_back(std::make_unique<RelayConnection>(descriptor, port_, log_));
   Watch(descriptor, connections_.size());
 }
