@@ -17,12 +17,13 @@ namespace {
 
 constexpr time_t kTimeoutSeconds = 60;
 
-int ConnectTo(const addrinfo* address) {
+int ConnectTo(const addrinfo* address, PrepareSocket prepare) {
   for (; address != nullptr; address = address->ai_next) {
     int socket = ::socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, 0);
     if (socket < 0) continue;
     timeval timeout{.tv_sec = kTimeoutSeconds, .tv_usec = 0};
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    if (prepare != nullptr) prepare(socket);
     if (connect(socket, address->ai_addr, address->ai_addrlen) == 0) return socket;
     int error = errno;
     close(socket);
@@ -38,7 +39,7 @@ std::string HostAndPort(const std::string& host, int32_t port) {
   return is_ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
 }
 
-absl::StatusOr<int> TcpConnect(const std::string& server) {
+absl::StatusOr<int> TcpConnect(const std::string& server, PrepareSocket prepare) {
   auto endpoint = ParseEndpoint(server);
   if (!endpoint.ok()) return endpoint.status();
   addrinfo hints{};
@@ -49,7 +50,7 @@ absl::StatusOr<int> TcpConnect(const std::string& server) {
   if (failed != 0) {
     return absl::UnavailableError(fmt::format("{}: {}", server, gai_strerror(failed)));
   }
-  int socket = ConnectTo(found);
+  int socket = ConnectTo(found, prepare);
   int error = errno;
   freeaddrinfo(found);
   if (socket < 0) {

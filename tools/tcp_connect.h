@@ -13,6 +13,8 @@ std::string HostAndPort(const std::string& host, int32_t port);
 
 // A blocking socket to the first address of the host in "host:port" that answers; reads from it
 // give up after a minute. Errors: a sentence for the user that names the server.
-absl::StatusOr<int> TcpConnect(const std::string& server);
+// `prepare`, unless it is null, sets what a socket needs before it is connected.
+using PrepareSocket = void (*)(int socket);
+absl::StatusOr<int> TcpConnect(const std::string& server, PrepareSocket prepare = nullptr);
 
 }  // namespace millrace::tools

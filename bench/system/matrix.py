@@ -109,6 +109,7 @@ class Matrix:
         self.ready["librdkafka"] = (self.options.build / "bin" / "rdkafka_load").exists()
         shutil.rmtree(self.output, ignore_errors=True)
         self.output.mkdir(parents=True)
+        (self.output / "runs.jsonl").touch()
         (self.output / "machine.json").write_text(json.dumps(machine(self.options), indent=1))
 
     def sides(self, row: Row) -> tuple[str, ...]:
@@ -158,6 +159,7 @@ class Matrix:
             action()
         except (ServerFailed, RuntimeError, OSError) as error:
             self.failures.append(f"{name} FAILED: {error}")
+            print(f" FAILED: {error}", end="", flush=True)
         print(f" {time.monotonic() - began:.0f} s", flush=True)
 
     def report(self, folder: pathlib.Path) -> None:

@@ -78,7 +78,7 @@ class NullBroker {
   void Accept() {
     int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) DieErrno("accept4");
-    OrDie(SetTcpOptions(descriptor));
+    SetTcpOptions(descriptor);
     connections_.push_back(std::make_unique<NullConnection>(descriptor, connections_.size(),
                                                             options_.buffer_bytes, files_));
     Watch(descriptor, connections_.size(), EPOLLIN | EPOLLOUT | EPOLLET);

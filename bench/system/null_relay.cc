@@ -44,7 +44,7 @@ void NullRelay::Watch(int descriptor, uint64_t number) {
 void NullRelay::Accept() {
   int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) DieErrno("accept4");
-  OrDie(SetTcpOptions(descriptor));
+  SetTcpOptions(descriptor);
   connections_.push_back(std::make_unique<RelayConnection>(descriptor, port_, log_));
   Watch(descriptor, connections_.size());
 }

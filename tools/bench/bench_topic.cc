@@ -78,7 +78,8 @@ absl::StatusOr<BenchTopic> BenchTopic::Open(const std::string& bootstrap_server,
   topic.name_.name = wish.name;
   auto deadline = std::chrono::steady_clock::now() + kServedDeadline;
   absl::Status found = topic.Find(wish);
-  while (topic.was_created_ && WillPass(found) && std::chrono::steady_clock::now() < deadline) {
+  // One that somebody has just created is not served at once either.
+  while (wish.create_if_missing && WillPass(found) && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kPollInterval);
     found = topic.Find(wish);
   }

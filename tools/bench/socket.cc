@@ -28,23 +28,18 @@ absl::Status SystemError(const std::string& what) {
   return absl::UnavailableError(what + ": " + std::strerror(errno));
 }
 
-absl::Status SetTcpOptions(int descriptor) {
+void SetTcpOptions(int descriptor) {
   int on = 1;
-  if (::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
-    return SystemError("TCP_NODELAY");
-  }
-  const std::string cubic = "cubic";  // a kernel without it keeps its default
+  (void)::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  const std::string cubic = "cubic";
   (void)::setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, cubic.data(),
                      static_cast<socklen_t>(cubic.size()));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Descriptor> ConnectForLoad(const std::string& server) {
-  auto connected = tools::TcpConnect(server);
+  auto connected = tools::TcpConnect(server, SetTcpOptions);
   if (!connected.ok()) return connected.status();
   Descriptor socket(*connected);
-  absl::Status set = SetTcpOptions(socket.get());
-  if (!set.ok()) return set;
   int flags = ::fcntl(socket.get(), F_GETFL);
   if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
     return SystemError("O_NONBLOCK");

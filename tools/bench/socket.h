@@ -30,7 +30,9 @@ class Descriptor {
 // The reason of the system call that just failed, after what it was for.
 absl::Status SystemError(const std::string& what);
 
-absl::Status SetTcpOptions(int descriptor);
+// Before the socket is connected: one that has begun with bbr goes on pacing what it sends. What
+// the kernel does not have stays as it is.
+void SetTcpOptions(int descriptor);
 
 // `server` is host:port.
 absl::StatusOr<Descriptor> ConnectForLoad(const std::string& server);
