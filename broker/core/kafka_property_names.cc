@@ -57,7 +57,6 @@ constexpr std::array kNames = std::to_array<std::string_view>({
     "fetch.purgatory.purge.interval.requests",
     "follower.fetch.last.tiered.offset.enable",
     "follower.replication.throttled.rate",
-    "group.consumer.assignors",
     "group.coordinator.append.linger.ms",
     "group.coordinator.background.threads",
     "group.coordinator.cached.buffer.max.bytes",

@@ -58,6 +58,10 @@ bool EachElement(std::string_view list, Visit visit) {
   return true;
 }
 
+bool IsEmptyList(std::string_view list) {
+  return EachElement(list, [](std::string_view) { return false; });
+}
+
 bool IsElement(std::string_view list, std::string_view value) {
   return !EachElement(list, [value](std::string_view element) { return element != value; });
 }
@@ -149,8 +153,12 @@ std::optional<std::string> InvalidValue(const Property& property, std::string_vi
       }
       if (!property.choices.empty()) break;
       return fmt::format("{} must be true or false, not '{}'", property.name, Shown(value));
-    case PropertyType::kText:
     case PropertyType::kList:
+      if (property.min > 0 && IsEmptyList(value)) {
+        return fmt::format("{} must name at least one of {}", property.name, property.choices);
+      }
+      [[fallthrough]];
+    case PropertyType::kText:
       if (IsChosen(property, Trim(value))) return std::nullopt;
       break;
     case PropertyType::kInt:
@@ -235,6 +243,15 @@ double Properties::Double(std::string_view name) const {
 bool Properties::Bool(std::string_view name) const { return Value(name) == "true"; }
 
 std::string Properties::Text(std::string_view name) const { return std::string(Value(name)); }
+
+std::vector<std::string> Properties::List(std::string_view name) const {
+  std::vector<std::string> elements;
+  EachElement(Value(name), [&elements](std::string_view element) {
+    elements.emplace_back(element);
+    return true;
+  });
+  return elements;
+}
 
 std::string Properties::Effective(std::string_view name) const {
   std::span<const Unit> units = UnitsOf(name);

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace millrace::core {
 
@@ -81,6 +82,7 @@ class Properties {
   double Double(std::string_view name) const;
   bool Bool(std::string_view name) const;
   std::string Text(std::string_view name) const;
+  std::vector<std::string> List(std::string_view name) const;
   // The value that counts for a broker property which other names may set, too (UnitsOf).
   std::string Effective(std::string_view name) const;
 

@@ -193,6 +193,8 @@ constexpr std::array kTable = std::to_array<Property>({
      "The longest."},
     {"group.consumer.max.size", kBroker, kInt, "2147483647", 1, kInt32Max, "", "",
      "The most members that a consumer group may have."},
+    {"group.consumer.assignors", kBroker, kList, "uniform,range", 1, 0, "uniform,range", "",
+     "The assignors that consumer groups may use; the first is used where no member names one."},
     {"group.consumer.migration.policy", kBroker, kText, "bidirectional", 0, 0,
      "bidirectional,upgrade,downgrade,disabled", "",
      "Whether groups with members become consumer groups when a member comes that speaks the "

@@ -34,6 +34,12 @@ CoordinatorOptions MakeOptions(const core::Properties& properties) {
       static_cast<int32_t>(properties.Integer("group.consumer.heartbeat.interval.ms"));
   consumer.members_max = static_cast<size_t>(properties.Integer("group.consumer.max.size"));
   consumer.assignment_interval_ms = properties.Integer("group.consumer.assignment.interval.ms");
+  consumer.assignors.clear();
+  for (const std::string& name : properties.List("group.consumer.assignors")) {
+    std::optional<core::group::Assignor> assignor = core::group::FindAssignor(name);
+    INVARIANT(assignor.has_value());
+    consumer.assignors.push_back(*assignor);
+  }
   const std::string policy = properties.Text("group.consumer.migration.policy");
   consumer.may_upgrade = policy == "bidirectional" || policy == "upgrade";
   consumer.may_downgrade = policy == "bidirectional" || policy == "downgrade";

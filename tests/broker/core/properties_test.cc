@@ -119,6 +119,21 @@ TEST_CASE("properties: every element of a list is one of the choices") {
   CHECK_FALSE(topic.IsSet("cleanup.policy"));
 }
 
+TEST_CASE("properties: a list that needs an element says which there are") {
+  Properties properties(PropertyScope::kBroker);
+  CHECK(properties.List("group.consumer.assignors") ==
+        std::vector<std::string>{"uniform", "range"});
+  for (const char* empty : {"", " ", ",", " , "}) {
+    CHECK(properties.Set("group.consumer.assignors", empty) ==
+          "group.consumer.assignors must name at least one of uniform,range");
+  }
+  CHECK(properties.Set("group.consumer.assignors", "sticky") ==
+        "group.consumer.assignors must be one of uniform,range, not 'sticky'");
+  CHECK_FALSE(properties.Set("group.consumer.assignors", " range , uniform,range").has_value());
+  CHECK(properties.List("group.consumer.assignors") ==
+        std::vector<std::string>{"range", "uniform"});
+}
+
 TEST_CASE("properties: of several units the finest that is set counts") {
   Properties broker(PropertyScope::kBroker);
   CHECK(broker.Effective("log.retention.ms") == "604800000");
