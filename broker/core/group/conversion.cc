@@ -185,6 +185,7 @@ std::optional<Membership> ToClassicGroup(const ConsumerGroup& group, const Clust
     place.session_timeout_ms = member.classic->session_timeout_ms;
     place.rebalance_timeout_ms = member.rebalance_timeout_ms;
     place.protocols = member.classic->protocols;
+    if (member.epoch < group.target_epoch) place.told = GenerationId(member.epoch.value());
     place.assignment =
         ClassicAssignment(Union(member.assigned, member.revoking), *member.classic, image);
   }

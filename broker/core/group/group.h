@@ -36,6 +36,9 @@ struct Member {
   int32_t rebalance_timeout_ms = 0;
   Protocols protocols;
   std::string assignment;  // empty until the leader has handed it in
+  // The generation that it was told of, where the group was a consumer group and it was behind:
+  // none once it has joined again.
+  std::optional<GenerationId> told;
 
   // Null when the member does not know it.
   const Protocol* FindProtocol(std::string_view name) const;
@@ -52,6 +55,10 @@ struct Membership {
   std::optional<std::string> leader;
   std::map<std::string, Member, std::less<>> members;  // by member id
 
+  // Whether the generation is the group's, or all that the member can know.
+  bool IsPresent(GenerationId named, const Member& member) const {
+    return named == generation || member.told == named;
+  }
   // Null when there is none.
   const Member* FindMember(std::string_view member_id) const;
   // The id of the member that has the instance id; none if no member has.

@@ -30,6 +30,7 @@ void Update(Member& member, const Join& join) {
   member.session_timeout_ms = join.session_timeout_ms;
   member.rebalance_timeout_ms = std::max(join.rebalance_timeout_ms, 0);
   member.protocols = Copy(join.protocols);
+  member.told.reset();
 }
 
 Member NewMember(const Join& join) {

@@ -18,7 +18,8 @@ ErrorCode CheckGeneration(const Membership& membership, const Identity& who,
                           GenerationId generation) {
   ErrorCode error = CheckMember(membership, who);
   if (error != ErrorCode::kNone) return error;
-  return generation == membership.generation ? ErrorCode::kNone : ErrorCode::kIllegalGeneration;
+  const bool is_present = membership.IsPresent(generation, *membership.FindMember(who.member_id));
+  return is_present ? ErrorCode::kNone : ErrorCode::kIllegalGeneration;
 }
 
 // An administrator removes a static member by its instance id alone.

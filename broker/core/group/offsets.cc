@@ -58,7 +58,10 @@ ErrorCode Machine::RefusalOf(const Commit& commit) const {
   if (!from_member) return ErrorCode::kUnknownMemberId;
   ErrorCode error = CheckMember(membership, commit.who);
   if (error != ErrorCode::kNone) return error;
-  if (commit.generation != membership.generation) return ErrorCode::kIllegalGeneration;
+  const bool is_present =
+      commit.generation.has_value() &&
+      membership.IsPresent(*commit.generation, *membership.FindMember(commit.who.member_id));
+  if (!is_present) return ErrorCode::kIllegalGeneration;
   // Members that are to join again may still commit. Once the next generation is given out, its
   // members are first to know what is theirs.
   return membership.state == GroupState::kCompletingRebalance ? ErrorCode::kRebalanceInProgress

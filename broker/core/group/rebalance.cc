@@ -130,7 +130,10 @@ void Machine::BeginGeneration(const Step& step, Live& live) {
   membership.protocol = membership.SelectProtocol();
   membership.state = GroupState::kCompletingRebalance;
   live.unsynced.clear();
-  for (const auto& [member_id, member] : membership.members) live.unsynced.insert(member_id);
+  for (auto& [member_id, member] : membership.members) {
+    member.told.reset();
+    live.unsynced.insert(member_id);
+  }
   SetTimer(step.output, {TimerKind::kSync, std::string(step.group_id), ""},
            membership.RebalanceTimeoutMs());
   Become(step, std::move(membership));

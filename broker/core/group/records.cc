@@ -50,6 +50,7 @@ void EncodeMember(const std::string& id, const Member& member, internal::GroupMe
     entry->set_metadata(protocol.metadata);
   }
   value.set_assignment(member.assignment);
+  if (member.told.has_value()) value.set_told_generation(member.told->value());
 }
 
 std::string EncodeMembership(const Membership& membership) {
@@ -76,6 +77,7 @@ Member DecodeMember(const internal::GroupMember& value) {
     member.protocols.push_back({entry.name(), entry.metadata()});
   }
   member.assignment = value.assignment();
+  if (value.has_told_generation()) member.told = GenerationId(value.told_generation());
   return member;
 }
 

@@ -312,6 +312,25 @@ TEST_CASE("migration: a group that became a classic one prepares again after a r
   Rejoin(cluster, {&old[0], &old[1]});
 }
 
+TEST_CASE("migration: a member that was behind may commit until it has joined the classic group") {
+  Cluster cluster;
+  std::vector<ClassicConsumer> old = cluster.Generation(2);
+  Consumer c{.id = "c"};
+  Beat(cluster.harness, "g", c);
+  LeaveWith(cluster.harness, "g", c, kLeaving);
+  REQUIRE_FALSE(cluster.is_consumer_group());
+  REQUIRE(cluster.harness.membership("g").generation > old[0].generation);
+  cluster.CheckReplay();
+  CHECK(cluster.harness.Commit("g", 5, old[0].id, old[0].generation) == ErrorCode::kNone);
+  CHECK(BeatOnce(cluster.harness, "g", old[0]) == ErrorCode::kRebalanceInProgress);
+  CHECK(cluster.harness.Commit("g", 5, old[0].id, GenerationId(0)) ==
+        ErrorCode::kIllegalGeneration);
+  const ClassicConsumer before = old[0];
+  Rejoin(cluster, {&old[0], &old[1]});
+  CHECK(cluster.harness.Commit("g", 5, before.id, before.generation) ==
+        ErrorCode::kIllegalGeneration);
+}
+
 TEST_CASE("migration: a group goes up again in the middle of going down") {
   Cluster cluster;
   ClassicConsumer model{.is_cooperative = true};
