@@ -128,6 +128,8 @@ class Simulation {
   template <class Input>
   void Say(Client& client, const Input& input) {
     const RequestId request(++requests_);
+    // Who asks anew has given up waiting for the answer before.
+    std::erase_if(open_, [&](const auto& entry) { return entry.second.client == &client; });
     if (is_heard_) open_[request] = {&client, client.is_classic, lives_of_[&client]};
     Keep(machine_.On(request, input, now_));
   }
@@ -228,6 +230,10 @@ class Simulation {
     client.classic.generation = *answer.generation;
     client.followers = answer.members;
     client.phase = Phase::kJoined;
+    if (!answer.skip_assignment) return;
+    // It has come back as a static leader: what was shared out without it may be out of date.
+    client.followers.clear();
+    client.shared = ImageOf({});
   }
 
   void Hear(Client& client, const SyncAnswer& answer) {
@@ -377,20 +383,25 @@ class Simulation {
         if (timer.kind == TimerKind::kSession && !is_alive) Ring(timer);
       }
       for (Client& client : clients_) {
-        const bool must_wait = client.phase == Phase::kJoining || client.phase == Phase::kSyncing;
-        const bool is_waiting = must_wait && std::ranges::any_of(open_, [&](const auto& entry) {
-                                  return entry.second.client == &client;
-                                });
-        if (!is_waiting) Act(client);
+        if (!IsWaiting(client)) Act(client);
         CheckInvariants();
       }
       if (HasTimer(AssignOf(kGroup))) Ring(AssignOf(kGroup));
-      if (options_.initial_rebalance_delay_ms > 0 && HasTimer(JoinOf(kGroup)) && round % 5 == 4) {
-        Ring(JoinOf(kGroup));
-      }
+      // Before that it would put out members that are about to join again.
+      const bool all_wait =
+          std::ranges::all_of(clients_, [this](const Client& client) { return IsWaiting(client); });
+      if (all_wait && HasTimer(JoinOf(kGroup))) Ring(JoinOf(kGroup));
     }
     REQUIRE(HasSettled());
     REQUIRE(Replayed().groups() == machine_.groups());
+  }
+
+  // For an answer that is still to come.
+  bool IsWaiting(const Client& client) const {
+    const bool must_wait = client.phase == Phase::kJoining || client.phase == Phase::kSyncing;
+    return must_wait && std::ranges::any_of(open_, [&](const auto& entry) {
+             return entry.second.client == &client;
+           });
   }
 
   // A static one that waits has not been told its id.
