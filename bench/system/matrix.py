@@ -31,7 +31,7 @@ from servers import ServerFailed, touch_memory
 from stand import Rounds, Stand
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHORT = {"pairs": 3, "seconds": 1.5, "minutes": 8.5}
+SHORT = {"pairs": 3, "seconds": 1.5, "minutes": 7.5}
 FULL = {"pairs": 7, "seconds": 3.0, "minutes": 120.0}
 FILES = ("runs.jsonl", "machine.json", "table.md", "table.txt")
 

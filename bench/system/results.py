@@ -33,6 +33,14 @@ class Results:
                  for w in self._all if w["row"] == row}
         return len(moved), sum(moved.values())
 
+    def probes(self) -> list[float]:
+        """The null broker's rates, of all rounds."""
+        return [w["probe_after"] for w in self._all if "probe_after" in w]
+
+    def has_empty_window(self, row: str) -> bool:
+        """Whether a server has acknowledged nothing in one."""
+        return any(w.get("bytes") == 0 for w in self._all if w["row"] == row)
+
     def all_moved(self, row: str) -> bool:
         measured, dropped = self.rounds(row)
         return measured > 0 and measured == dropped
@@ -126,6 +134,12 @@ def remarks(results: Results, rows) -> list[str]:
     if moved := [row.name for row in rows if results.all_moved(row.name)]:
         said.append("NOISY: in these rows it moved in every round, so all stand in the table: "
                     + ", ".join(moved) + ".")
+    if empty := [row.name for row in rows if results.has_empty_window(row.name)]:
+        said.append("In these rows a client got nothing acknowledged in a window; such a window "
+                    "is no base for a ratio: " + ", ".join(empty) + ".")
+    if probes := results.probes():
+        said.append(f"Over the whole run the probe went from {min(probes):.0f} to {max(probes):.0f}"
+                    " MB/s; where these are far apart, the machine had other work.")
     return said
 
 

@@ -74,6 +74,14 @@ class ResultsTest(unittest.TestCase):
         self.assertIsNone(results.ratio("produce-100k", "mb_per_s", ("kafka", "millrace")))
         self.assertIn("| - ", reading.table(results, [Row]))
 
+    def test_windows_without_an_acknowledgement_and_the_probes_range_are_named(self):
+        results = reading.Results([
+            {"row": "produce-100k", "server": "kafka", "pair": 0, "bytes": 0, "probe_after": 27.0},
+            {"row": "produce-100k", "server": "null", "pair": 0, "bytes": 9, "probe_after": 900.0}])
+        said = " ".join(reading.remarks(results, [Row]))
+        self.assertIn("nothing acknowledged in a window", said)
+        self.assertIn("from 27 to 900 MB/s", said)
+
     def test_text_has_the_columns_without_bars(self):
         text = reading.as_text("| a | b |\n|---|---|\n| 1 | 2 |\n")
         self.assertEqual(text, "a  b\n-  -\n1  2\n")
