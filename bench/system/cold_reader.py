@@ -4,23 +4,27 @@
     bench/system/cold_reader.py build/release/bin/millrace [another binary ...]
 
 Fills a topic, drops it from the page cache, and lets producers write to another topic at a constant
-rate, in windows without and with a consumer that reads the first topic from its beginning; both
-kinds alternate. A produce's time counts from when it should have been sent, so that a stall is seen
-by all requests that fall into it. A ping (ApiVersions, a thousand a second, on a connection of its
-own) shows how long the shard did not come round: its longest is called the stall.
+rate, in windows of three kinds, which alternate: without a reader; with a consumer that reads the
+first topic from its beginning; and with the same consumer, but of a null broker's file, so that the
+machine does about the same work and the broker none of it. A produce's time counts from when it
+should have been sent, so that a stall is seen by all requests that fall into it. A ping
+(ApiVersions, a thousand a second, on a connection of its own) shows how long the shard did not come
+round: its longest is called the stall.
 
 What a shard's thread has waited for the disk is counted by the kernel, if it is told to (as root:
 sysctl kernel.task_delayacct=1; in steps of 10 ms, the thread being the one that works most). Unlike
 a stall this has nothing in it of what else the machine does.
 
-Prints, for each binary, medians over the windows, the ratio of the producers' p99 with and without
-the reader (median, smallest, largest of the pairs), the reader's rate, and how much of what it read
-was left in the page cache afterwards. Appends every window to build/bench/cold_reader.jsonl.
+Prints, for each binary, medians over the windows, the ratios of the producers' p99 with the reader
+to those of the other kinds (median, smallest, largest of the rounds), the readers' rates, and how
+much of what was read was left in the page cache afterwards. Appends every window to
+build/bench/cold_reader.jsonl.
 """
 
 import argparse
 import contextlib
 import ctypes
+import dataclasses
 import json
 import os
 import pathlib
@@ -28,13 +32,15 @@ import statistics
 import subprocess
 
 import report
-from servers import Binaries, Server
+from servers import Binaries, Server, touch_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SYS_CACHESTAT = 451
 # The reader begins with the warm-up of the producers, and ends after them.
 READER_EXTRA_S = 1.0
 SYNC_ROUNDS = 3
+KINDS = ("none", "elsewhere", "broker")
+HEADINGS = ("", "without reader", "a null broker's reader", "the broker's reader")
 
 
 def cached_bytes(path: pathlib.Path) -> int:
@@ -56,14 +62,15 @@ def disk_wait_s(pid: int) -> float:
     return max(threads)[1] / os.sysconf("SC_CLK_TCK")
 
 
-class ColdTopic:
-    """The files of the topic that is read."""
+class ColdFiles:
+    """The files that are read."""
 
-    def __init__(self, directory: pathlib.Path):
+    def __init__(self, directory: pathlib.Path, pattern: str):
         self._directory = directory
+        self._pattern = pattern
 
     def files(self) -> list[pathlib.Path]:
-        return [path for path in self._directory.glob("old-*/*") if path.is_file()]
+        return [path for path in self._directory.glob(self._pattern) if path.is_file()]
 
     def drop(self) -> None:
         # A page that is being written back is not dropped: then once more.
@@ -75,6 +82,13 @@ class ColdTopic:
 
     def cached_bytes(self) -> int:
         return sum(cached_bytes(path) for path in self.files())
+
+
+@dataclasses.dataclass
+class ColdSource:
+    """From where a reader reads."""
+    server: Server
+    files: ColdFiles
 
 
 class ColdReader:
@@ -103,29 +117,32 @@ class ColdReader:
                                f"--stop-after-bytes={int(self.options.gigabytes * 1e9)}")
         return self.finish(load, server)
 
-    def window(self, server: Server, topic: ColdTopic, filled: report.Window,
-               has_reader: bool) -> report.Window:
+    def reader(self, source: ColdSource, filled: report.Window) -> subprocess.Popen:
         options = self.options
-        topic.drop()
-        cached_before, waited_before = topic.cached_bytes(), disk_wait_s(server.pid)
-        reader = None
-        if has_reader:
-            reader = self.start_load(
-                server, "fetch", "--topic=old", "--partitions=1",
-                f"--connections={options.readers}", "--warmup=0",
-                f"--seconds={options.seconds + READER_EXTRA_S}", "--max-bytes=1048576",
-                f"--batch-bytes={filled['batch_bytes']}",
-                f"--records-per-batch={filled['records_per_batch']}")
+        return self.start_load(
+            source.server, "fetch", "--topic=old", "--partitions=1",
+            f"--connections={options.readers}", "--warmup=0",
+            f"--seconds={options.seconds + READER_EXTRA_S}", "--max-bytes=1048576",
+            f"--batch-bytes={filled['batch_bytes']}",
+            f"--records-per-batch={filled['records_per_batch']}")
+
+    def window(self, kind: str, broker: ColdSource, source: ColdSource,
+               filled: report.Window) -> report.Window:
+        options, server = self.options, broker.server
+        for cold in {id(broker): broker, id(source): source}.values():
+            cold.files.drop()
+        cached_before, waited_before = source.files.cached_bytes(), disk_wait_s(server.pid)
+        reader = self.reader(source, filled) if kind != "none" else None
         producers = self.start_load(
             server, "paced", "--topic=new", "--partitions=4", "--connections=4", "--create-topic",
             f"--requests-per-second={options.rate}", f"--batch-bytes={options.batch_bytes}",
             f"--acks={options.acks}", "--warmup=0.5", f"--seconds={options.seconds}")
         window = self.finish(producers, server)
         if reader is not None:
-            read = self.finish(reader, server)
-            window |= {"reader_mb_per_s": read["mb_per_s"], "reader_bytes": read["bytes"]}
-        window |= {"server": server.name, "reader": has_reader, "cached_before": cached_before,
-                   "cached_after": topic.cached_bytes(),
+            read = self.finish(reader, source.server)
+            window |= {"reader_mb_per_s": read["mb_per_s"], "reader_bytes": read["bytes"],
+                       "left": source.files.cached_bytes() / read["bytes"]}
+        window |= {"server": server.name, "kind": kind, "cached_before": cached_before,
                    "disk_wait_ms": (disk_wait_s(server.pid) - waited_before) * 1e3}
         with open(self.work / "cold_reader.jsonl", "a") as results:
             results.write(json.dumps(window) + "\n")
@@ -133,43 +150,50 @@ class ColdReader:
 
     def measure(self) -> None:
         with contextlib.ExitStack() as stack:
+            null = stack.enter_context(
+                self.binaries.null(int(self.options.gigabytes * 1e9), name="cold-null"))
+            elsewhere = ColdSource(null, ColdFiles(null.directory, "null.fetch"))
             served = []
             for index, program in enumerate(self.options.binaries):
-                name = f"cold-{index}"
                 server = stack.enter_context(
-                    self.binaries.broker(program=program.resolve(), name=name))
-                served.append((server, ColdTopic(self.work / name), self.fill(server)))
+                    self.binaries.broker(program=program.resolve(), name=f"cold-{index}"))
+                source = ColdSource(server, ColdFiles(server.directory, "old-*/*"))
+                served.append((source, self.fill(server)))
             for pair in range(self.options.pairs):
-                for server, topic, filled in served if pair % 2 == 0 else served[::-1]:
-                    for has_reader in (False, True) if pair % 2 == 0 else (True, False):
-                        window = self.window(server, topic, filled, has_reader)
+                for source, filled in served if pair % 2 == 0 else served[::-1]:
+                    for kind in KINDS if pair % 2 == 0 else KINDS[::-1]:
+                        read_from = elsewhere if kind == "elsewhere" else source
+                        window = self.window(kind, source, read_from, filled)
                         self.windows.append(window | {"pair": pair})
 
     def rows(self, index: int) -> list[tuple[str, ...]]:
         mine = [w for w in self.windows if w["server"] == f"cold-{index}"]
-        kinds = [[w for w in mine if w["reader"] is has] for has in (False, True)]
+        windows = {kind: sorted((w for w in mine if w["kind"] == kind), key=lambda w: w["pair"])
+                   for kind in KINDS}
 
         def medians(member: str, digits: int = 0) -> tuple[str, ...]:
-            return tuple(f"{statistics.median(w[member] for w in kind):.{digits}f}"
-                         for kind in kinds)
+            # A window without a reader lacks some.
+            found = [[w[member] for w in windows[kind] if member in w] for kind in KINDS]
+            return tuple(f"{statistics.median(values):.{digits}f}" if values else ""
+                         for values in found)
 
-        pairs = [[w["p99_us"] for w in sorted(kind, key=lambda w: w["pair"])] for kind in kinds]
-        ratios = [b / a for a, b in zip(*pairs, strict=True)]
-        ratio = report.Ratio(statistics.median(ratios), min(ratios), max(ratios))
-        rate = statistics.median(w["reader_mb_per_s"] for w in kinds[1])
-        left = statistics.median(w["cached_after"] / w["reader_bytes"] for w in kinds[1])
-        worst = tuple(f"{max(w['ping_max_us'] for w in kind):.0f}" for kind in kinds)
+        def ratio(kind: str) -> str:
+            ratios = [b["p99_us"] / a["p99_us"]
+                      for a, b in zip(windows[kind], windows["broker"], strict=True)]
+            return str(report.Ratio(statistics.median(ratios), min(ratios), max(ratios)))
+
+        worst = tuple(f"{max(w['ping_max_us'] for w in windows[kind]):.0f}" for kind in KINDS)
         return [("produce p50, us", *medians("p50_us")), ("produce p99, us", *medians("p99_us")),
                 ("produce p99.9, us", *medians("p999_us")), ("produce max, us", *medians("max_us")),
-                ("ratio of p99", "", str(ratio)),
+                ("p99 with the broker's reader, over it", ratio("none"), ratio("elsewhere"), ""),
                 ("ping p99, us", *medians("ping_p99_us")),
                 ("ping p99.9, us", *medians("ping_p999_us")),
                 ("longest stall, median of windows, us", *medians("ping_max_us")),
                 ("longest stall of all, us", *worst),
                 ("shard waited for the disk, ms", *medians("disk_wait_ms")),
                 ("broker CPU, s", *medians("server_cpu_s", 2)),
-                ("reader, MB/s", "", f"{rate:.0f}"),
-                ("left in the page cache of what was read", "", f"{left:.2f}")]
+                ("reader, MB/s", *medians("reader_mb_per_s")),
+                ("left in the page cache of what was read", *medians("left", 2))]
 
 
 def main() -> None:
@@ -180,7 +204,7 @@ def main() -> None:
                         help="where the load generator is")
     parser.add_argument("--gigabytes", type=float, default=6, help="of the topic that is read")
     parser.add_argument("--old-batch-bytes", type=int, default=102_400, help="its batches")
-    parser.add_argument("--pairs", type=int, default=5, help="pairs of windows for each binary")
+    parser.add_argument("--pairs", type=int, default=5, help="rounds of windows for each binary")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a window")
     parser.add_argument("--readers", type=int, default=1, help="connections of the reader")
     parser.add_argument("--rate", type=float, default=2000, help="produce requests a second")
@@ -188,13 +212,16 @@ def main() -> None:
     parser.add_argument("--acks", type=int, default=1, choices=(1, -1))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of the broker")
+    parser.add_argument("--touch-gb", type=int, default=6,
+                        help="memory touched before measuring; see servers.py")
     options = parser.parse_args()
     options.build = options.build.resolve()
+    touch_memory(options.touch_gb)
     run = ColdReader(options)
     run.measure()
     for index, program in enumerate(options.binaries):
-        print(f"\n{program} (acks={options.acks}, {options.pairs} pairs of {options.seconds} s)\n")
-        print(report.markdown_table(("", "without reader", "with reader"), run.rows(index)))
+        print(f"\n{program} (acks={options.acks}, {options.pairs} rounds of {options.seconds} s)\n")
+        print(report.markdown_table(HEADINGS, run.rows(index)))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ std::optional<AppendOutcome> Partition::TryAppendOpened(std::span<std::byte> bat
                          .message = environment_.disk->Reason(),
                          .log_start_offset = log_->log_start_offset()};
   }
-  if (blocked_ || needs_repair_ || !log_->IsReady()) return std::nullopt;
+  if (MustWait() || needs_repair_ || !log_->IsReady()) return std::nullopt;
   if (log_->NeedsRoll(static_cast<int64_t>(batch.size()), request.now)) return std::nullopt;
   return AppendNow(batch, request);
 }
@@ -145,6 +145,12 @@ void Partition::StartBackgroundWork() {
     auto job = log_->Preallocate();
     DiskGate* disk = environment_.disk;
     if (job.has_value() && (disk == nullptr || disk->MayReserve(job->reserved_bytes))) {
+      job->run = [this, run = std::move(job->run)]() mutable {
+        reserving_.store(true, std::memory_order_relaxed);
+        absl::Status status = run();
+        reserving_.store(false, std::memory_order_relaxed);
+        return status;
+      };
       Submit(*std::move(job), preallocating_);
     }
   }
@@ -182,12 +188,13 @@ void Partition::Submit(storage::DiskJob job, bool& in_flight) {
       [self = shared_from_this(), &in_flight, job = std::move(job)](absl::Status status) mutable {
         in_flight = false;
         if (status.ok() && job.finish) job.finish();
+        self->writable_.Notify();
         self->quiet_.Notify();
       });
 }
 
 awaitable<ErrorCode> Partition::MakeWritable(int64_t bytes, TimestampMs now) {
-  while (blocked_) co_await writable_.Wait();
+  while (MustWait()) co_await writable_.Wait();
   if (failure_ != ErrorCode::kNone) co_return failure_;
   if (needs_repair_) {
     ErrorCode error = co_await RunBlocking(log_->RepairTail());

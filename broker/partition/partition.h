@@ -186,6 +186,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   awaitable<record::Recompressed> Open(std::span<std::byte> batch, TimestampMs now);
   AppendOutcome AppendNow(std::span<std::byte> batch, const AppendRequest& request);
   bool HasNoRoom() const;
+  bool MustWait() const { return blocked_ || reserving_.load(std::memory_order_relaxed); }
   AppendOutcome OnWriteFailed(const absl::Status& status);
   void OnNoSpace(const absl::Status& status);
   void StartBackgroundWork();
@@ -218,6 +219,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Signal writable_;
   // Disk jobs in flight that may overlap with appends.
   bool preallocating_ = false;
+  // The file system lets nobody write to a file while it reserves room for it, and may read from
+  // the disk for that. Appends wait for `writable_` meanwhile, so that the shard does not.
+  std::atomic<bool> reserving_ = false;
   bool writing_back_ = false;
   bool maintaining_ = false;
   bool compacting_ = false;

@@ -65,6 +65,7 @@ struct FaultFileSystem::State {
   SimulatedDisk disk;
   SimulatedCache cache;
   std::vector<Fault> faults;
+  std::function<void()> on_preallocate;
   std::optional<int64_t> capacity;
   int64_t changes = 0;
   std::optional<int64_t> stop_at;  // a value of `changes`
@@ -146,7 +147,12 @@ class FaultFile final : public File {
   }
 
   absl::Status Preallocate(int64_t position, int64_t length) override {
-    const std::lock_guard lock(state_->mutex);
+    std::unique_lock lock(state_->mutex);
+    if (const auto call = state_->on_preallocate) {
+      lock.unlock();
+      call();
+      lock.lock();
+    }
     if (absl::Status status = Begin(Operation::kPreallocate); !status.ok()) return status;
     if (!writable_) return PosixError("fallocate", path_, EBADF);
     if (position < 0 || length <= 0) return PosixError("fallocate", path_, EINVAL);
@@ -300,6 +306,11 @@ void FaultFileSystem::Inject(Fault fault) {
   INVARIANT(!fault.status.ok() && fault.skip >= 0 && fault.times > 0 && fault.written_prefix >= 0);
   const std::lock_guard lock(state_->mutex);
   state_->faults.push_back(std::move(fault));
+}
+
+void FaultFileSystem::OnPreallocate(std::function<void()> call) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_preallocate = std::move(call);
 }
 
 void FaultFileSystem::ClearFaults() {
