@@ -2,6 +2,7 @@
 
 option(MILLRACE_TESTS "Build the tests" ON)
 option(MILLRACE_BENCH "Build the benchmarks" OFF)
+option(MILLRACE_LTO "Optimize the millrace binary across its libraries (needs lld)" OFF)
 option(MILLRACE_FUZZ "Build the fuzz targets and nothing else (clang only)" OFF)
 set(MILLRACE_SANITIZE "" CACHE STRING "Comma-separated sanitizers: address,undefined or thread")
 
@@ -50,5 +51,7 @@ endif()
 
 find_program(MILLRACE_MOLD mold)
 if(MILLRACE_MOLD)
-  target_link_options(millrace_options INTERFACE -fuse-ld=mold)
+  # The binary that is optimized across its libraries needs the linker that can do it.
+  target_link_options(millrace_options INTERFACE
+                      $<IF:$<AND:$<BOOL:${MILLRACE_LTO}>,$<STREQUAL:$<TARGET_PROPERTY:NAME>,millrace>>,-fuse-ld=lld,-fuse-ld=mold>)
 endif()

@@ -32,7 +32,7 @@ import statistics
 import subprocess
 
 import report
-from servers import Binaries, Server, touch_memory
+from servers import RESERVE, Binaries, Server, add_reserve_option
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SYS_CACHESTAT = 451
@@ -129,9 +129,11 @@ class ColdReader:
     def window(self, kind: str, broker: ColdSource, source: ColdSource,
                filled: report.Window) -> report.Window:
         options, server = self.options, broker.server
+        RESERVE.hold()
         for cold in {id(broker): broker, id(source): source}.values():
             cold.files.drop()
         cached_before, waited_before = source.files.cached_bytes(), disk_wait_s(server.pid)
+        RESERVE.give()
         reader = self.reader(source, filled) if kind != "none" else None
         producers = self.start_load(
             server, "paced", "--topic=new", "--partitions=4", "--connections=4", "--create-topic",
@@ -212,11 +214,10 @@ def main() -> None:
     parser.add_argument("--acks", type=int, default=1, choices=(1, -1))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of the broker")
-    parser.add_argument("--touch-gb", type=int, default=6,
-                        help="memory touched before measuring; see servers.py")
+    add_reserve_option(parser)
     options = parser.parse_args()
     options.build = options.build.resolve()
-    touch_memory(options.touch_gb)
+    RESERVE.gigabytes = options.reserve_gb
     run = ColdReader(options)
     run.measure()
     for index, program in enumerate(options.binaries):

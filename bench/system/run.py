@@ -17,7 +17,7 @@ import subprocess
 import time
 
 import report
-from servers import Binaries, Server, run_load, touch_memory
+from servers import RESERVE, Binaries, Server, add_reserve_option, run_load
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FETCH_BYTES = 512 << 20
@@ -137,8 +137,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="three pairs of one second")
     parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD",
                         help="may be repeated")
-    parser.add_argument("--touch-gb", type=int, default=6,
-                        help="memory touched before measuring; see servers.py")
+    add_reserve_option(parser)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of the broker")
     parser.add_argument("--check", action="store_true",
@@ -181,7 +180,7 @@ def main() -> None:
     options = parse_options()
     run = Run(options)
     run.work.mkdir(parents=True, exist_ok=True)
-    touch_memory(options.touch_gb)
+    RESERVE.gigabytes = options.reserve_gb
     rows = [report.table_row(run.windows, name, in_requests) for name, in_requests in measure(run)]
     verdicts = verdicts_of(run)
     print(f"\ncommit {run.commit}, {options.pairs} pairs of {options.seconds} s; medians; "

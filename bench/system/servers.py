@@ -3,6 +3,7 @@
 They are killed, not stopped: an orderly stop would sync gigabytes that are about to be deleted.
 """
 
+import argparse
 import json
 import mmap
 import os
@@ -27,13 +28,34 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def touch_memory(gigabytes: int) -> None:
-    """Touches memory once. A virtual machine's host backs a page when the guest first uses it, and
-    until then every page of the page cache costs five times as much (docs/benchmarks.md)."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-    touched = [mmap.mmap(-1, 1 << 30, flags=flags) for _ in range(gigabytes)]
-    for piece in touched:
-        piece.close()
+class MemoryReserve:
+    """Memory that is held until a window begins, and then free for its page cache.
+
+    A virtual machine's host backs a page when the guest first uses it, and may take it back soon
+    after the guest has freed it. Until it is backed again each page of the page cache costs ten
+    times as much (docs/benchmarks.md)."""
+
+    def __init__(self):
+        self.gigabytes = 0
+        self._held: list[mmap.mmap] = []
+
+    def hold(self) -> None:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+        while len(self._held) < self.gigabytes:
+            self._held.append(mmap.mmap(-1, 1 << 30, flags=flags))
+
+    def give(self) -> None:
+        for piece in self._held:
+            piece.close()
+        self._held.clear()
+
+
+RESERVE = MemoryReserve()
+
+
+def add_reserve_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reserve-gb", type=int, default=3,
+                        help="memory held for the page cache of each window (docs/benchmarks.md)")
 
 
 def metrics_of(port: int, prefix: str) -> dict[str, float]:
@@ -63,6 +85,7 @@ class Server:
         return self._process.pid
 
     def __enter__(self) -> "Server":
+        RESERVE.hold()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
         self._output = open(self._directory.with_suffix(".output"), "w+b")
@@ -147,6 +170,7 @@ def run_load(program: pathlib.Path, server: Server, arguments: list[str],
                "--seconds", str(seconds)]
     if server.name != "null" and arguments[0] == "produce":
         command.append("--create-topic")
+    RESERVE.give()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise ServerFailed(f"{' '.join(command)}\n{done.stderr}\n"

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from kafka import Kafka, call_when_ready
-from servers import Binaries, Server, ServerFailed, run_load
+from servers import RESERVE, Binaries, Server, ServerFailed, run_load
 
 Window = dict
 PROBE = ["produce", "--batch-bytes=102400", "--connections=4", "--partitions=4", "--in-flight=5",
@@ -129,6 +129,7 @@ class Stand:
 
     def drive(self, server: Server, command: list) -> Window:
         """A window of a client that is not ours: it prints `begin`, `end`, and a line of JSON."""
+        RESERVE.give()
         with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as client:
             samples = {}
@@ -169,7 +170,10 @@ class Rounds:
             before = self._stand.probe()
             for number in range(rounds):
                 order = sides if number % 2 == 0 else sides[::-1]
-                measured = [(side, measure(side)) for side in order]
+                measured = []
+                for side in order:
+                    RESERVE.hold()  # Apache Kafka stays: no server starts for its windows
+                    measured.append((side, measure(side)))
                 after = self._stand.probe()
                 labels = {"row": row.name, "pair": number, "probe_before": before,
                           "probe_after": after,
