@@ -52,6 +52,6 @@ endif()
 find_program(MILLRACE_MOLD mold)
 if(MILLRACE_MOLD)
   # The binary that is optimized across its libraries needs the linker that can do it.
-  target_link_options(millrace_options INTERFACE
-                      $<IF:$<AND:$<BOOL:${MILLRACE_LTO}>,$<STREQUAL:$<TARGET_PROPERTY:NAME>,millrace>>,-fuse-ld=lld,-fuse-ld=mold>)
+  set(is_optimized "$<AND:$<BOOL:${MILLRACE_LTO}>,$<STREQUAL:$<TARGET_PROPERTY:NAME>,millrace>>")
+  target_link_options(millrace_options INTERFACE $<IF:${is_optimized},-fuse-ld=lld,-fuse-ld=mold>)
 endif()

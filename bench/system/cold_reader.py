@@ -32,7 +32,7 @@ import statistics
 import subprocess
 
 import report
-from servers import RESERVE, Binaries, Server, add_reserve_option
+from servers import Binaries, Server, add_touch_option, touch_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SYS_CACHESTAT = 451
@@ -129,11 +129,10 @@ class ColdReader:
     def window(self, kind: str, broker: ColdSource, source: ColdSource,
                filled: report.Window) -> report.Window:
         options, server = self.options, broker.server
-        RESERVE.hold()
         for cold in {id(broker): broker, id(source): source}.values():
             cold.files.drop()
         cached_before, waited_before = source.files.cached_bytes(), disk_wait_s(server.pid)
-        RESERVE.give()
+        touch_memory(options.touch_gb)
         reader = self.reader(source, filled) if kind != "none" else None
         producers = self.start_load(
             server, "paced", "--topic=new", "--partitions=4", "--connections=4", "--create-topic",
@@ -214,10 +213,9 @@ def main() -> None:
     parser.add_argument("--acks", type=int, default=1, choices=(1, -1))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of the broker")
-    add_reserve_option(parser)
+    add_touch_option(parser)
     options = parser.parse_args()
     options.build = options.build.resolve()
-    RESERVE.gigabytes = options.reserve_gb
     run = ColdReader(options)
     run.measure()
     for index, program in enumerate(options.binaries):

@@ -15,7 +15,7 @@ import pathlib
 
 import report
 import run as system
-from servers import RESERVE, add_reserve_option
+from servers import add_touch_option
 
 SERVERS = ("old", "new")
 
@@ -70,14 +70,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.5, help="length of a window")
     parser.add_argument("--only", action="append", default=[], choices=known)
-    add_reserve_option(parser)
+    add_touch_option(parser)
     parser.add_argument("--limit", type=float, help="of the median CPU ratio of each workload")
     options = parser.parse_args()
     options.set, options.only = [], options.only or known
     options.build = options.build.resolve()
     comparison = Comparison(options)
     comparison.run.work.mkdir(parents=True, exist_ok=True)
-    RESERVE.gigabytes = options.reserve_gb
     for workload in system.PRODUCE:
         if workload.name in options.only:
             comparison.produce(workload)

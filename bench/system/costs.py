@@ -21,7 +21,7 @@ import sys
 
 import report
 from run import FETCH_BYTES, PRODUCE_MANY, PRODUCE_ONE, Produce, fetch_arguments
-from servers import RESERVE, Binaries, Server, ServerFailed, add_reserve_option, run_load
+from servers import Binaries, Server, ServerFailed, add_touch_option, run_load, touch_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERTZ = 2000
@@ -33,7 +33,7 @@ PARTS = (
     ("sync: fdatasync", r"ext4_sync_file|do_fsync"),
     ("early write-back: sync_file_range", r"sync_file_range"),
     ("room for the log: fallocate", r"vfs_fallocate|ext4_fallocate"),
-    ("append: copying into the page cache", r"copy_folio_from_iter_atomic|copy_page_from_iter_atomic"),
+    ("append: copying into the page cache", r"copy_(folio|page)_from_iter_atomic"),
     ("append: the file system's own work", r"ext4_buffered_write_iter|ksys_pwrite|vfs_write$"),
     ("receive: copying from the socket", r"_copy_to_iter"),
     ("receive: TCP", r"tcp_recvmsg"),
@@ -123,6 +123,7 @@ class Profile:
         with self.server(workload.load is None) as server:
             arguments = self.arguments(workload, server)
             seconds = self.options.seconds
+            touch_memory(self.options.touch_gb)
             perf = Perf(server.pid, self.work / "profile.data", seconds * SAMPLED_SHARE)
             window = self.load(server, arguments, seconds)
             parts = perf.parts()
@@ -145,14 +146,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of the broker")
-    add_reserve_option(parser)
+    add_touch_option(parser)
     options = parser.parse_args()
     if unknown := set(options.workloads) - set(WORKLOADS):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
     if shutil.which("perf") is None:
         raise SystemExit("perf is missing: install the Debian package linux-perf")
     options.build = options.build.resolve()
-    RESERVE.gigabytes = options.reserve_gb
     profile = Profile(options)
     for name in options.workloads or WORKLOADS:
         profile.run(name)

@@ -27,7 +27,7 @@ import results as reading
 from facts import FACTS, LINES
 from kafka import VERSION as KAFKA_VERSION
 from matrix_rows import MORE_ROWS, ROWS, Row
-from servers import RESERVE, ServerFailed, add_reserve_option
+from servers import ServerFailed, add_touch_option
 from stand import Rounds, Stand
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--against-itself", action="store_true",
                         help="Kafka in the places of both: the width of the noise")
     parser.add_argument("--report", type=pathlib.Path, metavar="FOLDER", help="measure nothing")
-    add_reserve_option(parser)
+    add_touch_option(parser)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of Millrace")
     options = parser.parse_args()
@@ -136,7 +136,6 @@ class Matrix:
     def measure(self) -> None:
         work = ROOT / "build" / "bench" / "work"
         work.mkdir(parents=True, exist_ok=True)
-        RESERVE.gigabytes = self.options.reserve_gb
         with Stand(self.options, work).opened(self.ready["kafka"]) as stand:
             self.attempt("warming Kafka up", stand.warm_kafka)
             rounds = Rounds(stand, self.keep, self.began + self.options.minutes * 60)

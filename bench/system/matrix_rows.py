@@ -92,6 +92,7 @@ def defaults_row(client: str, producers: int) -> Row:
     """The client's defaults and the broker's: acks=all, ours synced and Kafka's not."""
     def measure(stand: Stand, side: str) -> Window:
         with stand.server(side) as server, stand.topic(server, Topic()) as topic:
+            stand.touch_memory()
             return stand.drive(server, CLIENTS[client](stand, server.port, topic, producers))
 
     return Row(f"defaults-{client}-{producers}", BESIDE,

@@ -17,7 +17,7 @@ import subprocess
 import time
 
 import report
-from servers import RESERVE, Binaries, Server, add_reserve_option, run_load
+from servers import Binaries, Server, add_touch_option, run_load, touch_memory
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FETCH_BYTES = 512 << 20
@@ -79,6 +79,8 @@ class Run:
         self.commit = asked.stdout.strip() or "unknown"
 
     def load(self, server: Server, arguments: list[str], **labels) -> report.Window:
+        if arguments[0] == "produce":
+            touch_memory(self.options.touch_gb)
         measured = run_load(self.binaries.load, server, arguments, self.options.seconds)
         window = measured | labels | {"server": server.name, "git": self.commit}
         with open(self.work / "results.jsonl", "a") as results:
@@ -137,7 +139,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="three pairs of one second")
     parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD",
                         help="may be repeated")
-    add_reserve_option(parser)
+    add_touch_option(parser)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="setting of the broker")
     parser.add_argument("--check", action="store_true",
@@ -180,7 +182,6 @@ def main() -> None:
     options = parse_options()
     run = Run(options)
     run.work.mkdir(parents=True, exist_ok=True)
-    RESERVE.gigabytes = options.reserve_gb
     rows = [report.table_row(run.windows, name, in_requests) for name, in_requests in measure(run)]
     verdicts = verdicts_of(run)
     print(f"\ncommit {run.commit}, {options.pairs} pairs of {options.seconds} s; medians; "

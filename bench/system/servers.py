@@ -28,34 +28,21 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-class MemoryReserve:
-    """Memory that is held until a window begins, and then free for its page cache.
+def touch_memory(gigabytes: int) -> None:
+    """Touches memory that is free, just before a window whose page cache will need it.
 
     A virtual machine's host backs a page when the guest first uses it, and may take it back soon
     after the guest has freed it. Until it is backed again each page of the page cache costs ten
     times as much (docs/benchmarks.md)."""
-
-    def __init__(self):
-        self.gigabytes = 0
-        self._held: list[mmap.mmap] = []
-
-    def hold(self) -> None:
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-        while len(self._held) < self.gigabytes:
-            self._held.append(mmap.mmap(-1, 1 << 30, flags=flags))
-
-    def give(self) -> None:
-        for piece in self._held:
-            piece.close()
-        self._held.clear()
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+    touched = [mmap.mmap(-1, 1 << 30, flags=flags) for _ in range(gigabytes)]
+    for piece in touched:
+        piece.close()
 
 
-RESERVE = MemoryReserve()
-
-
-def add_reserve_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reserve-gb", type=int, default=3,
-                        help="memory held for the page cache of each window (docs/benchmarks.md)")
+def add_touch_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--touch-gb", type=int, default=3,
+                        help="memory touched before a window that writes (docs/benchmarks.md)")
 
 
 def metrics_of(port: int, prefix: str) -> dict[str, float]:
@@ -85,7 +72,6 @@ class Server:
         return self._process.pid
 
     def __enter__(self) -> "Server":
-        RESERVE.hold()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
         self._output = open(self._directory.with_suffix(".output"), "w+b")
@@ -170,7 +156,6 @@ def run_load(program: pathlib.Path, server: Server, arguments: list[str],
                "--seconds", str(seconds)]
     if server.name != "null" and arguments[0] == "produce":
         command.append("--create-topic")
-    RESERVE.give()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise ServerFailed(f"{' '.join(command)}\n{done.stderr}\n"

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from kafka import Kafka, call_when_ready
-from servers import RESERVE, Binaries, Server, ServerFailed, run_load
+from servers import Binaries, Server, ServerFailed, run_load, touch_memory
 
 Window = dict
 PROBE = ["produce", "--batch-bytes=102400", "--connections=4", "--partitions=4", "--in-flight=5",
@@ -118,9 +118,15 @@ class Stand:
 
     def load(self, server: Server, arguments: list[str], seconds: float | None = None) -> Window:
         """A window of millrace_load."""
+        if arguments[0] == "produce":
+            self.touch_memory()
         window = run_load(self.binaries.load, server, arguments,
                           self.options.seconds if seconds is None else seconds)
         return finish(window | {"peak_mb": server.peak_bytes() / 1e6})
+
+    def touch_memory(self) -> None:
+        """For a window that is about to write."""
+        touch_memory(self.options.touch_gb)
 
     def produce(self, side: str, arguments: list[str], topic: Topic) -> Window:
         """A window of produce requests, of a server and a topic of its own."""
@@ -129,7 +135,6 @@ class Stand:
 
     def drive(self, server: Server, command: list) -> Window:
         """A window of a client that is not ours: it prints `begin`, `end`, and a line of JSON."""
-        RESERVE.give()
         with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as client:
             samples = {}
@@ -170,10 +175,7 @@ class Rounds:
             before = self._stand.probe()
             for number in range(rounds):
                 order = sides if number % 2 == 0 else sides[::-1]
-                measured = []
-                for side in order:
-                    RESERVE.hold()  # Apache Kafka stays: no server starts for its windows
-                    measured.append((side, measure(side)))
+                measured = [(side, measure(side)) for side in order]
                 after = self._stand.probe()
                 labels = {"row": row.name, "pair": number, "probe_before": before,
                           "probe_after": after,
