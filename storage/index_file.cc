@@ -27,7 +27,7 @@ IndexFile::IndexFile(std::shared_ptr<File> file, size_t entry_bytes, int64_t ent
 
 void IndexFile::Append(std::span<const std::byte> entry) {
   INVARIANT(entry.size() == entry_bytes_);
-  if (memory_.capacity() == 0) memory_.reserve(static_cast<size_t>(kGathered) * entry_bytes_);
+  if (memory_.capacity() == 0) memory_.reserve(static_cast<size_t>(kFirst) * entry_bytes_);
   memory_.insert(memory_.end(), entry.begin(), entry.end());
 }
 

@@ -84,6 +84,8 @@ class IndexFile {
   // Entries kept in memory after they were written, and how many gather before they are.
   static constexpr int64_t kKept = 128;
   static constexpr int64_t kGathered = 256;
+  // Room for so many comes with the first: most of many partitions' segments stay small.
+  static constexpr int64_t kFirst = 8;
 
   int64_t InMemory() const { return static_cast<int64_t>(memory_.size() / entry_bytes_); }
   int64_t memory_begin() const { return written_ - overlap_; }

@@ -143,7 +143,10 @@ AnswerQueue::SendResult AnswerQueue::Send(int socket) {
       INVARIANT(end > sent_);
       result = SendBytes(socket, end, !files_.empty());
     }
-    if (result == SendResult::kTurnOver) return result;
+    if (result == SendResult::kTurnOver) {
+      ForgetResidence();
+      return result;
+    }
     if (result != SendResult::kDone) {
       OnHeldUp();
       return result;
@@ -156,11 +159,16 @@ AnswerQueue::SendResult AnswerQueue::Send(int socket) {
   return SendResult::kDone;
 }
 
-// A peer may take its time: until then, pages may leave the memory.
+// A peer may take its time, and so may others in their turns: until then, pages may leave the
+// memory.
+void AnswerQueue::ForgetResidence() {
+  for (FilePart& part : files_) part.resident_end = 0;
+}
+
 void AnswerQueue::OnHeldUp() {
   DropSent();
   is_behind_ = true;
-  for (FilePart& part : files_) part.resident_end = 0;
+  ForgetResidence();
 }
 
 FilePart AnswerQueue::Cold() const {
@@ -197,10 +205,10 @@ AnswerQueue::SendResult AnswerQueue::SendBytes(int socket, size_t end, bool more
 AnswerQueue::SendResult AnswerQueue::SendFilePart(int socket, FilePart& part, size_t& turn) {
   while (part.size > 0) {
     if (turn == 0) return SendResult::kTurnOver;
-    size_t piece = PieceOf(part);
+    const size_t piece = std::min(PieceOf(part), turn);
     if (IsCold(part, piece)) return SendResult::kCold;
     off_t offset = part.offset;
-    ssize_t count = ::sendfile(socket, part.descriptor, &offset, std::min(piece, turn));
+    ssize_t count = ::sendfile(socket, part.descriptor, &offset, piece);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return errno == EAGAIN ? SendResult::kBlocked : SendResult::kFailed;
     if (count == 0) return SendResult::kFailed;

@@ -78,6 +78,7 @@ class AnswerQueue {
   Slot& SlotOf(uint64_t sequence) { return slots_[static_cast<size_t>(sequence - first_)]; }
   void AddFiles(size_t base, std::span<FilePart> files);
   void MoveReadySlots();
+  void ForgetResidence();
   void OnHeldUp();
   void DropSent();
   SendResult SendBytes(int socket, size_t end, bool more);

@@ -304,6 +304,26 @@ TEST_CASE("answer queue: what was looked at for its answer is sent unasked") {
   CHECK(source.asked == 0);
 }
 
+TEST_CASE("answer queue: what is left after a turn is asked about again") {
+  SocketPair sockets(4 << 20);
+  AnswerQueue queue;
+  ScriptedSource source;
+  const std::string content(600 << 10, 'x');
+  auto file = FileOf(content);
+  FilePart part = ColdPart(file, source, content.size());
+  part.resident_end = static_cast<int64_t>(content.size());
+  Fill(queue, queue.Open({}), "<>", {part});
+  CHECK(queue.Send(sockets.writer()) == Result::kTurnOver);
+  CHECK(source.asked == 0);
+  CHECK(queue.Send(sockets.writer()) == Result::kCold);
+  CHECK(source.asked == 1);
+  CHECK(sockets.Read().size() == (256 << 10) + 1);
+  source.resident_end = part.resident_end;
+  CHECK(queue.Send(sockets.writer()) == Result::kTurnOver);
+  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(source.asked == 3);
+}
+
 TEST_CASE("answer queue: a part that is not in memory stops the sending until it is loaded") {
   SocketPair sockets;
   AnswerQueue queue;
