@@ -47,7 +47,7 @@ absl::Status SetMemory(const core::Properties& properties, BrokerLimits& limits)
 void SetDescriptors(size_t most, BrokerLimits& limits) {
   constexpr size_t kRest = 128;
   const size_t shared = most > 2 * kRest ? most - kRest : most / 2;
-  limits.files.open_max = shared * 3 / 5;
+  limits.files.open_max = shared * 9 / 20;
   limits.connections_max = shared - limits.files.open_max;
   limits.files.mappings_max = MappingsMax() / 2;
 }

@@ -142,6 +142,18 @@ TEST_CASE("partition: a sequential reader of cold records is read ahead of, and 
   CHECK(cold.cold_reads() == before);
 }
 
+TEST_CASE("partition: what is in memory is not loaded ahead of its reader") {
+  ColdPartition cold;
+  // A reader at the beginning, and one in front of it for whom much is loaded.
+  cold.FetchLoaded(Offset(0));
+  for (int64_t at : {6, 11, 16}) cold.FetchLoaded(Offset(at));
+  cold.DrainLoads();
+  const auto loaded = cold.counts().bytes;
+  REQUIRE(cold.Fetch(Offset(5)).is_resident);
+  cold.DrainLoads();
+  CHECK(cold.counts().bytes == loaded);
+}
+
 TEST_CASE("partition: a load that fails is told and counted, and takes nothing offline") {
   ColdPartition cold;
   FetchOutcome outcome = cold.Fetch(Offset(10));
