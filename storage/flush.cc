@@ -79,15 +79,7 @@ FlushWork Log::CollectFlush() {
 }
 
 void Log::OnFlushed(const FlushWork& work) {
-  INVARIANT(work.end >= durable_end_);
-  INVARIANT(work.end <= log_end_);
-  for (const FlushWork::Dirty& file : work.dirty) {
-    int64_t& durable = file.segment->upkeep.durable_bytes;
-    // A roll may have synced more in the meantime.
-    if (file.bytes <= durable) continue;
-    flushed_since_recovery_point_ += file.bytes - durable;
-    durable = file.bytes;
-  }
+  for (const FlushWork::Dirty& file : work.dirty) OnFileSynced(*file.segment, file.bytes);
   for (size_t i = 0; i < work.sealed; ++i) {
     const FlushWork::Rolled& rolled = work.rolled[i];
     rolled.segment->Sealed();
@@ -95,13 +87,46 @@ void Log::OnFlushed(const FlushWork& work) {
   }
   epoch_changes_written_ = work.epoch_changes;
   rolls_synced_ = work.rolls;
-  durable_end_ = work.end;
+  AdvanceDurableEnd(work.end);
   // Below the recovery point indexes are trusted.
-  if (work.sealed < work.rolled.size()) return;
-  if (!work.rolled.empty() || flushed_since_recovery_point_ >= kRecoveryPointStepBytes) {
-    recovery_point_ = durable_end_;
-    flushed_since_recovery_point_ = 0;
-  }
+  if (work.sealed == work.rolled.size()) AdvanceRecoveryPoint(!work.rolled.empty());
+}
+
+std::optional<Log::Tail> Log::UnsyncedTail() const {
+  const bool only_appended = rolls_synced_ == rolls_ && epoch_changes_written_ == epoch_changes_;
+  const size_t count = segments_.size();
+  if (!only_appended || (count > 1 && !segments_[count - 2]->is_sealed())) return std::nullopt;
+  const std::shared_ptr<Segment>& segment = segments_.back();
+  return Tail{.file = segment->files().log,
+              .segment = segment,
+              .bytes = segment->size_bytes(),
+              .end = log_end_};
+}
+
+void Log::OnSynced(const Tail& tail) {
+  OnFileSynced(*tail.segment, tail.bytes);
+  AdvanceDurableEnd(tail.end);
+  AdvanceRecoveryPoint(false);
+}
+
+void Log::OnFileSynced(Segment& segment, int64_t bytes) {
+  int64_t& durable = segment.upkeep.durable_bytes;
+  // A roll may have synced more in the meantime.
+  if (bytes <= durable) return;
+  flushed_since_recovery_point_ += bytes - durable;
+  durable = bytes;
+}
+
+void Log::AdvanceDurableEnd(Offset end) {
+  INVARIANT(end >= durable_end_);
+  INVARIANT(end <= log_end_);
+  durable_end_ = end;
+}
+
+void Log::AdvanceRecoveryPoint(bool at_once) {
+  if (!at_once && flushed_since_recovery_point_ < kRecoveryPointStepBytes) return;
+  recovery_point_ = durable_end_;
+  flushed_since_recovery_point_ = 0;
 }
 
 std::optional<DiskJob> Log::EarlyWriteBack(bool beside_flush) {

@@ -221,6 +221,18 @@ class Log {
   // (and the directory after a roll), then seals rolled segments (trim, last time index entry,
   // producer snapshot). finish advances durable_end().
   DiskJob Flush();
+  // What one more sync of the active file would make durable; none when a flush has more to do than
+  // that (after a roll, or with a new leader epoch). Somebody else may sync `file`, on any thread,
+  // and pass this to OnSynced() afterwards, in the order in which they were made, and before the
+  // next Flush().
+  struct Tail {
+    std::shared_ptr<File> file;
+    std::shared_ptr<Segment> segment;
+    int64_t bytes;  // of the file
+    Offset end;
+  };
+  std::optional<Tail> UnsyncedTail() const;
+  void OnSynced(const Tail& tail);
   // Starts write-back of what was appended since the last call or flush; none when it is little.
   // Beside a flush less is enough.
   std::optional<DiskJob> EarlyWriteBack(bool beside_flush);
@@ -297,6 +309,9 @@ class Log {
   // Flush (flush.cc).
   FlushWork CollectFlush();
   void OnFlushed(const FlushWork& work);
+  void OnFileSynced(Segment& segment, int64_t bytes);
+  void AdvanceDurableEnd(Offset end);
+  void AdvanceRecoveryPoint(bool at_once);
   // Look-ups (log_read.cc, timestamp_search.cc).
   size_t SegmentOf(Offset offset) const;
   absl::StatusOr<ReadResult> SliceFrom(const Segment& segment, const BatchSpot& spot, int64_t end,

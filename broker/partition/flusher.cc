@@ -5,36 +5,81 @@
 
 namespace millrace::partition {
 
+void NextSync::Open() { state_.Lock()->is_open = true; }
+
+bool NextSync::Offer(Tail tail) {
+  auto state = state_.Lock();
+  if (state->is_open) state->tail = std::move(tail);
+  return state->is_open;
+}
+
+std::optional<NextSync::Tail> NextSync::TakeOrClose() {
+  auto state = state_.Lock();
+  state->is_open = state->tail.has_value();
+  return std::exchange(state->tail, std::nullopt);
+}
+
+bool NextSync::Close() {
+  auto state = state_.Lock();
+  state->is_open = false;
+  return std::exchange(state->tail, std::nullopt).has_value();
+}
+
 void Flusher::Want() {
-  if (in_flight_) {
-    wanted_again_ = true;
-  } else {
+  if (!in_flight_) {
     Start();
+    return;
   }
+  std::optional<storage::Log::Tail> tail = log_.UnsyncedTail();
+  wanted_again_ = !tail.has_value() || !next_.Offer(*std::move(tail));
 }
 
 void Flusher::Start() {
   in_flight_ = true;
   wanted_again_ = false;
-  covered_bytes_ = log_.undurable_bytes();
+  next_.Open();
   started_ = SteadyNowNs();
-  storage::DiskJob job = log_.Flush();
-  auto run = std::move(job.run);
-  disk_pool_.Submit(shard_, std::move(run),
-                    [this, job = std::move(job)](absl::Status status) mutable {
-                      Finish(std::move(job), status);
-                    });
+  auto job = std::make_shared<storage::DiskJob>(log_.Flush());
+  disk_pool_.Submit(
+      shard_, [this, job] { return SyncWhileOffered(job->run(), job->finish); },
+      [this, job](const absl::Status& status) { OnEnd(std::move(job->finish), status); });
+}
+
+// On a thread of the pool. `finish` belongs to the sync that ended with `status`, and is exchanged
+// for that of the last one. Other jobs come first where they wait for a thread.
+absl::Status Flusher::SyncWhileOffered(absl::Status status, Finish& finish) {
+  while (status.ok() && !disk_pool_.IsBusy()) {
+    std::optional<storage::Log::Tail> tail = next_.TakeOrClose();
+    if (!tail.has_value()) break;
+    shard_.Post([this, ended = std::move(finish)]() mutable { OnSynced(std::move(ended)); });
+    status = tail->file->Sync();
+    finish = [this, tail = *std::move(tail)] { log_.OnSynced(tail); };
+  }
+  return status;
+}
+
+void Flusher::OnSynced(Finish finish) {
+  Account(std::move(finish));
+  on_done_(absl::OkStatus());
 }
 
 // A failed sync is never tried again: the kernel may have dropped the pages it could not write.
-void Flusher::Finish(storage::DiskJob job, const absl::Status& status) {
+void Flusher::OnEnd(Finish finish, const absl::Status& status) {
+  const bool is_left = next_.Close();
   in_flight_ = false;
   if (status.ok()) {
-    if (counts_ != nullptr) counts_->Add(covered_bytes_, SteadyNowNs() - started_);
-    if (job.finish) job.finish();
-    if (wanted_again_) Start();
+    Account(std::move(finish));
+    if (wanted_again_ || is_left) Start();
   }
   on_done_(status);
+}
+
+void Flusher::Account(Finish finish) {
+  const int64_t before = log_.undurable_bytes();
+  if (finish) finish();
+  const MonotonicNs now = SteadyNowNs();
+  if (counts_ != nullptr) counts_->Add(before - log_.undurable_bytes(), now - started_);
+  started_ = now;
 }
 
 }  // namespace millrace::partition

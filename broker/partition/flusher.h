@@ -1,5 +1,6 @@
 // Group commit of one partition: one sync covers everything that was appended before it started,
-// and the next one starts when it ends, if somebody still waits.
+// and the next one starts when it ends, if somebody still waits. While appends go on, the thread
+// that syncs takes the next sync itself: the disk does not wait until the shard has come round.
 //
 // Threading: the partition's shard. Lifetime: the partition waits for idle() before its log closes;
 // the owner's `on_done` is called on the shard after each sync, with its status.
@@ -7,15 +8,40 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
+#include <absl/functional/any_invocable.h>
 #include <absl/status/status.h>
 
 #include "broker/partition/flush_counts.h"
 #include "broker/runtime/clock.h"
 #include "broker/runtime/disk_pool.h"
+#include "broker/runtime/locked.h"
 #include "storage/log.h"
 
 namespace millrace::partition {
+
+// What the thread that syncs takes next, of one log. Any thread.
+class NextSync {
+ public:
+  using Tail = storage::Log::Tail;
+
+  // A thread is about to take.
+  void Open();
+  // In place of what was offered before, which it covers. False: nothing is taken any more.
+  bool Offer(Tail tail);
+  // None when there is nothing: from then on nothing is taken until the next Open().
+  std::optional<Tail> TakeOrClose();
+  // Nothing is taken until the next Open(). Whether something was left.
+  bool Close();
+
+ private:
+  struct State {
+    bool is_open = false;
+    std::optional<Tail> tail;
+  };
+  Locked<State> state_;
+};
 
 class Flusher {
  public:
@@ -34,8 +60,13 @@ class Flusher {
   bool idle() const { return !in_flight_; }
 
  private:
+  using Finish = absl::AnyInvocable<void()>;
+
   void Start();
-  void Finish(storage::DiskJob job, const absl::Status& status);
+  absl::Status SyncWhileOffered(absl::Status status, Finish& finish);
+  void OnSynced(Finish finish);
+  void OnEnd(Finish finish, const absl::Status& status);
+  void Account(Finish finish);
 
   Shard& shard_;
   DiskPool& disk_pool_;
@@ -44,8 +75,8 @@ class Flusher {
   OnDone on_done_;
   bool in_flight_ = false;
   bool wanted_again_ = false;
-  int64_t covered_bytes_ = 0;  // of the flush in flight
-  MonotonicNs started_;
+  NextSync next_;
+  MonotonicNs started_;  // the sync in flight
 };
 
 }  // namespace millrace::partition

@@ -34,6 +34,11 @@ awaitable<absl::Status> DiskPool::Run(Work work) {
   });
 }
 
+bool DiskPool::IsBusy() {
+  std::lock_guard lock(mutex_);
+  return !queue_.empty();
+}
+
 void DiskPool::Loop() {
   std::unique_lock lock(mutex_);
   for (;;) {

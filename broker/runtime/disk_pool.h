@@ -33,6 +33,8 @@ class DiskPool {
   void Submit(Shard& shard, Work work, Done done);
   // The same for a coroutine on the current shard, which resumes there.
   awaitable<absl::Status> Run(Work work);
+  // Whether a job waits for a thread. Any thread.
+  bool IsBusy();
 
  private:
   void Loop();

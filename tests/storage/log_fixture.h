@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,15 @@ inline FaultFileSystem MakeLogDisk() {
   REQUIRE(fs.CreateDirectories(kLogDirectory).ok());
   fs.SyncAll();
   return fs;
+}
+
+inline std::unique_ptr<storage::Log> OpenTestLog(storage::FileSystem& fs,
+                                                 const storage::LogOptions& options = {},
+                                                 const storage::OpenOptions& how = {}) {
+  auto log = storage::Log::Open(fs, kLogDirectory, options, how, kNow);
+  INFO(log.status().ToString());
+  REQUIRE(log.ok());
+  return *std::move(log);
 }
 
 struct TestRecord {

@@ -135,9 +135,19 @@ class Sequence {
     if (Pick(2) == 0) Append();
     REQUIRE(flush.run().ok());
     if (Pick(2) == 0) Append();
+    const auto tail = log_->UnsyncedTail();
     flush.finish();
     REQUIRE(log_->durable_end() == end);
+    if (tail.has_value()) SyncTail(*tail);
     checkpoint_ = log_->recovery_point();
+  }
+
+  void SyncTail(const Log::Tail& tail) {
+    if (Pick(2) == 0) Append();
+    REQUIRE(tail.file->Sync().ok());
+    if (Pick(4) == 0) Roll();
+    log_->OnSynced(tail);
+    REQUIRE(log_->durable_end() == tail.end);
   }
 
   void Roll() {

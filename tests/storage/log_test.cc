@@ -17,18 +17,11 @@ using test::kLogDirectory;
 using test::kNow;
 using test::MakeBatch;
 using test::MakeLogDisk;
+using test::OpenTestLog;
 using test::Operation;
 using test::ReadAll;
 using test::RunJob;
 using test::TestRecord;
-
-std::unique_ptr<Log> Open(FileSystem& fs, const LogOptions& options = {},
-                          const OpenOptions& how = {}) {
-  auto log = Log::Open(fs, kLogDirectory, options, how, kNow);
-  INFO(log.status().ToString());
-  REQUIRE(log.ok());
-  return *std::move(log);
-}
 
 std::vector<std::byte> ProducerBatch(int32_t sequence, int16_t epoch = 0) {
   return MakeBatch({{"a"}, {"b"}}, {.producer = record::ProducerStamp{.id = ProducerId(7),
@@ -40,7 +33,7 @@ std::vector<std::byte> ProducerBatch(int32_t sequence, int16_t epoch = 0) {
 
 TEST_CASE("log: a batch with a wrong checksum is refused and changes nothing") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"kept"}});
   auto batch = MakeBatch({{"damaged"}});
   batch.back() ^= std::byte{1};
@@ -54,14 +47,14 @@ TEST_CASE("log: a batch with a wrong checksum is refused and changes nothing") {
 
 TEST_CASE("log: a batch larger than max.message.bytes is refused") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.max_message_bytes = 100});
+  auto log = OpenTestLog(fs, {.max_message_bytes = 100});
   auto batch = MakeBatch({{std::string(200, 'x')}});
   CHECK(AppendTo(*log, batch)->error == ErrorCode::kMessageTooLarge);
 }
 
 TEST_CASE("log: a batch larger than a segment is refused, also when the segment is empty") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.segment_bytes = 150});
+  auto log = OpenTestLog(fs, {.segment_bytes = 150});
   auto batch = MakeBatch({{std::string(200, 'x')}});
   CHECK(AppendTo(*log, batch)->error == ErrorCode::kRecordListTooLarge);
   AppendOk(*log, {{"small"}});
@@ -71,7 +64,7 @@ TEST_CASE("log: a batch larger than a segment is refused, also when the segment 
 TEST_CASE("log: timestamps out of bounds are refused with CreateTime only") {
   auto fs = MakeLogDisk();
   const LogOptions create{.timestamp_before_max_ms = 1000, .timestamp_after_max_ms = 1000};
-  auto log = Open(fs, create);
+  auto log = OpenTestLog(fs, create);
   for (const int64_t shift : {-1001, 1001}) {
     auto batch = MakeBatch({{"x", kNow + shift}});
     CHECK(AppendTo(*log, batch)->error == ErrorCode::kInvalidTimestamp);
@@ -85,7 +78,7 @@ TEST_CASE("log: timestamps out of bounds are refused with CreateTime only") {
 
 TEST_CASE("log: an older leader epoch than the log's newest is refused") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   auto first = MakeBatch({{"new leader"}});
   REQUIRE(AppendTo(*log, first, kNow, LeaderEpoch(4))->error == ErrorCode::kNone);
   auto second = MakeBatch({{"old leader"}});
@@ -95,7 +88,7 @@ TEST_CASE("log: an older leader epoch than the log's newest is refused") {
 
 TEST_CASE("log: producers are refused a gap and an old epoch, and answered a repetition") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   auto first = ProducerBatch(0, 1);
   REQUIRE(AppendTo(*log, first)->error == ErrorCode::kNone);
   auto gap = ProducerBatch(5, 1);
@@ -115,7 +108,7 @@ TEST_CASE("log: producers are refused a gap and an old epoch, and answered a rep
 
 TEST_CASE("log: reads outside the log are refused") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"a"}, {"b"}});
   CHECK(log->Read({.from = Offset(-1), .limit = Offset(2)})->error == ErrorCode::kOffsetOutOfRange);
   CHECK(log->Read({.from = Offset(3), .limit = Offset(2)})->error == ErrorCode::kOffsetOutOfRange);
@@ -126,7 +119,7 @@ TEST_CASE("log: reads outside the log are refused") {
 
 TEST_CASE("log: after a failed write nothing is appended until the tail is repaired") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"a"}});
   fs.Inject({.operation = Operation::kWrite,
              .status = absl::ResourceExhaustedError("full"),
@@ -142,71 +135,12 @@ TEST_CASE("log: after a failed write nothing is appended until the tail is repai
   CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a"}, {"c"}});
   RunJob(log->Flush());
   fs.Crash();
-  CHECK(ReadAll(*Open(fs), Offset(0)).size() == 2);
-}
-
-TEST_CASE("log: a failed sync leaves the durable end where it was") {
-  auto fs = MakeLogDisk();
-  auto log = Open(fs);
-  AppendOk(*log, {{"a"}});
-  fs.Inject({.operation = Operation::kSync,
-             .status = absl::InternalError("EIO"),
-             .path_contains = ".log"});
-  DiskJob flush = log->Flush();
-  CHECK(absl::IsInternal(flush.run()));
-  CHECK(log->durable_end() == Offset(0));
-  CHECK(log->undurable_bytes() == log->size_bytes());
-}
-
-TEST_CASE("log: what was flushed survives power loss, what was not may be lost") {
-  auto fs = MakeLogDisk();
-  auto log = Open(fs);
-  AppendOk(*log, {{"a"}, {"b"}});
-  CHECK(log->durable_end() == Offset(0));
-  RunJob(log->Flush());
-  CHECK(log->durable_end() == Offset(2));
-  CHECK(log->undurable_bytes() == 0);
-  AppendOk(*log, {{"c"}});
-  fs.Crash();
-  log = Open(fs);
-  CHECK(log->log_end() == Offset(2));
-  CHECK(log->durable_end() == Offset(2));
-  CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a"}, {"b"}});
-}
-
-TEST_CASE("log: a flush covers what was appended before it was made, not what came while it ran") {
-  auto fs = MakeLogDisk();
-  auto log = Open(fs);
-  AppendOk(*log, {{"a"}});
-  DiskJob flush = log->Flush();
-  AppendOk(*log, {{"b"}});
-  REQUIRE(flush.run().ok());
-  flush.finish();
-  CHECK(log->durable_end() == Offset(1));
-  CHECK(log->undurable_bytes() > 0);
-}
-
-TEST_CASE("log: a new leader epoch is on disk before its records count as durable") {
-  auto fs = MakeLogDisk();
-  auto log = Open(fs);
-  auto batch = MakeBatch({{"x"}});
-  REQUIRE(AppendTo(*log, batch, kNow, LeaderEpoch(3)).ok());
-  fs.Inject({.operation = Operation::kRename,
-             .status = absl::InternalError("EIO"),
-             .path_contains = "leader-epoch-checkpoint"});
-  DiskJob failing = log->Flush();
-  CHECK_FALSE(failing.run().ok());
-  RunJob(log->Flush());
-  fs.Crash();
-  log = Open(fs);
-  CHECK(log->latest_epoch() == LeaderEpoch(3));
-  CHECK(log->EpochForOffset(Offset(0)) == LeaderEpoch(3));
-  CHECK(log->EndOffsetForEpoch(LeaderEpoch(9))->end == Offset(1));
+  CHECK(ReadAll(*OpenTestLog(fs), Offset(0)).size() == 2);
 }
 
 TEST_CASE("log: offsets and the leader epoch are stamped into the batch") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"a"}, {"b"}, {"c"}});
   auto batch = MakeBatch({{"d"}, {"e"}});
   const auto result = AppendTo(*log, batch, kNow, LeaderEpoch(5));
@@ -220,7 +154,7 @@ TEST_CASE("log: offsets and the leader epoch are stamped into the batch") {
 
 TEST_CASE("log: LogAppendTime gives every record the broker's time") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.timestamp_type = TimestampType::kLogAppendTime});
+  auto log = OpenTestLog(fs, {.timestamp_type = TimestampType::kLogAppendTime});
   auto batch = MakeBatch({{"a", kNow - 5}, {"b", kNow - 7}});
   CHECK(AppendTo(*log, batch)->log_append_time == kNow);
   CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a", kNow}, {"b", kNow}});
@@ -228,7 +162,7 @@ TEST_CASE("log: LogAppendTime gives every record the broker's time") {
 
 TEST_CASE("log: a read ends at the limit, at max_bytes, and holds at least one batch if asked") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   for (int i = 0; i < 10; ++i) AppendOk(*log, {{"a"}, {"b"}});
   const int64_t batch_bytes = log->size_bytes() / 10;
   const auto read = [&](ReadOptions options) { return log->Read(options)->slice; };
@@ -246,7 +180,7 @@ TEST_CASE("log: a read ends at the limit, at max_bytes, and holds at least one b
 
 TEST_CASE("log: a segment that is full or old is replaced, and reads go on in the next") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.segment_bytes = 300, .segment_ms = 1000});
+  auto log = OpenTestLog(fs, {.segment_bytes = 300, .segment_ms = 1000});
   std::vector<TestRecord> expected;
   for (int i = 0; i < 20; ++i) {
     AppendOk(*log, {{std::to_string(i)}});
@@ -260,13 +194,13 @@ TEST_CASE("log: a segment that is full or old is replaced, and reads go on in th
   CHECK(log->recovery_point() == Offset(20));
   CHECK(fs.Exists(std::string(kLogDirectory) + "/00000000000000000004.snapshot"));
   fs.Crash();
-  log = Open(fs, {.segment_bytes = 300}, {.recovery_point = Offset(20)});
+  log = OpenTestLog(fs, {.segment_bytes = 300}, {.recovery_point = Offset(20)});
   CHECK(ReadAll(*log, Offset(0)) == expected);
 }
 
 TEST_CASE("log: a failed roll changes nothing and can be tried again") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"a"}});
   fs.Inject({.operation = Operation::kOpen,
              .status = absl::ResourceExhaustedError("full"),
@@ -282,7 +216,7 @@ TEST_CASE("log: a failed roll changes nothing and can be tried again") {
 TEST_CASE("log: a failed roll leaves no segment behind that the log grows into") {
   for (const char* suffix : {".log", ".index", ".timeindex"}) {
     auto fs = MakeLogDisk();
-    auto log = Open(fs);
+    auto log = OpenTestLog(fs);
     AppendOk(*log, {{"a"}});
     fs.Inject({.operation = Operation::kOpen,
                .status = absl::ResourceExhaustedError("full"),
@@ -290,14 +224,14 @@ TEST_CASE("log: a failed roll leaves no segment behind that the log grows into")
     CHECK(absl::IsResourceExhausted(log->Roll(kNow).run()));
     AppendOk(*log, {{"b"}});
     REQUIRE(log->Close().ok());
-    log = Open(fs);
+    log = OpenTestLog(fs);
     CHECK(ReadAll(*log, Offset(0)) == std::vector<TestRecord>{{"a"}, {"b"}});
   }
 }
 
 TEST_CASE("log: a segment whose index has no room is sealed by a later flush") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"a"}});
   RunJob(log->Roll(kNow));
   AppendOk(*log, {{"b"}});
@@ -313,7 +247,7 @@ TEST_CASE("log: a segment whose index has no room is sealed by a later flush") {
 
 TEST_CASE("log: what a failed append left behind is cut by a roll too") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs);
+  auto log = OpenTestLog(fs);
   AppendOk(*log, {{"a"}});
   fs.Inject({.operation = Operation::kWrite,
              .status = absl::InternalError("EIO"),
@@ -326,12 +260,12 @@ TEST_CASE("log: what a failed append left behind is cut by a roll too") {
   AppendOk(*log, {{"c"}});
   log.reset();
   fs.KillProcess();
-  CHECK(ReadAll(*Open(fs), Offset(0)) == std::vector<TestRecord>{{"a"}, {"c"}});
+  CHECK(ReadAll(*OpenTestLog(fs), Offset(0)) == std::vector<TestRecord>{{"a"}, {"c"}});
 }
 
 TEST_CASE("log: space is reserved in growing steps, never beyond the segment's size") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.segment_bytes = 4 << 20, .preallocate_step_bytes = 2 << 20});
+  auto log = OpenTestLog(fs, {.segment_bytes = 4 << 20, .preallocate_step_bytes = 2 << 20});
   CHECK_FALSE(log->Preallocate().has_value());
   const std::string large(600 << 10, 'x');
   AppendOk(*log, {{large}});
@@ -358,7 +292,7 @@ TEST_CASE("log: space is reserved in growing steps, never beyond the segment's s
 
 TEST_CASE("log: a whole segment can be reserved at once") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.segment_bytes = 4 << 20, .preallocate_segments = true});
+  auto log = OpenTestLog(fs, {.segment_bytes = 4 << 20, .preallocate_segments = true});
   AppendOk(*log, {{"a"}});
   RunJob(*log->Preallocate());
   CHECK(fs.used_bytes() >= 4 << 20);
@@ -399,7 +333,7 @@ TEST_CASE("log: with jitter a segment is replaced earlier, each log's at another
 
 TEST_CASE("log: early write-back covers each byte once, and only when there is much") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.max_message_bytes = 2 << 20});
+  auto log = OpenTestLog(fs, {.max_message_bytes = 2 << 20});
   const std::string large(1 << 20, 'x');
   for (int i = 0; i < 7; ++i) AppendOk(*log, {{large}});
   CHECK_FALSE(log->EarlyWriteBack(false).has_value());
@@ -412,7 +346,7 @@ TEST_CASE("log: early write-back covers each byte once, and only when there is m
 
 TEST_CASE("log: beside a flush, write-back begins with less, behind what the flush covers") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {});
+  auto log = OpenTestLog(fs, {});
   const std::string half(300 << 10, 'x');
   AppendOk(*log, {{half}});
   AppendOk(*log, {{half}});
@@ -428,15 +362,15 @@ TEST_CASE("log: beside a flush, write-back begins with less, behind what the flu
 
 TEST_CASE("log: a clean close is opened without reading the records") {
   auto fs = MakeLogDisk();
-  auto log = Open(fs, {.segment_bytes = 2000, .index_interval_bytes = 200});
+  auto log = OpenTestLog(fs, {.segment_bytes = 2000, .index_interval_bytes = 200});
   for (int i = 0; i < 100; ++i) AppendOk(*log, {{std::to_string(i)}});
   auto batch = ProducerBatch(0);
   REQUIRE(AppendTo(*log, batch).ok());
   REQUIRE(log->Close().ok());
   log.reset();
   fs.Crash();
-  log = Open(fs, {.segment_bytes = 2000, .index_interval_bytes = 200},
-             {.clean = true, .recovery_point = Offset(102)});
+  log = OpenTestLog(fs, {.segment_bytes = 2000, .index_interval_bytes = 200},
+                    {.clean = true, .recovery_point = Offset(102)});
   CHECK(log->recovery_report().scanned_bytes == 0);
   CHECK(log->recovery_report().rebuilt_indexes == 0);
   CHECK(ReadAll(*log, Offset(0)).size() == 102);

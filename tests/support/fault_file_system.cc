@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -59,18 +60,28 @@ struct FaultFileSystem::State {
   std::optional<Fault> Meet(Operation operation, const std::string& path);
   bool stopped() const { return stop_at && changes >= *stop_at; }
   absl::Status StatusOf(Operation operation, const std::string& path);
+  void CallBefore(Operation operation);
   void Restart();
 
   mutable std::mutex mutex;
   SimulatedDisk disk;
   SimulatedCache cache;
   std::vector<Fault> faults;
-  std::function<void()> on_preallocate;
+  std::map<Operation, std::function<void()>> before;
   std::optional<int64_t> capacity;
   int64_t changes = 0;
   std::optional<int64_t> stop_at;  // a value of `changes`
   int64_t incarnation = 0;         // files opened in an earlier one are dead
 };
+
+void FaultFileSystem::State::CallBefore(Operation operation) {
+  std::function<void()> call;
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = before.find(operation); found != before.end()) call = found->second;
+  }
+  if (call) call();
+}
 
 std::optional<Fault> FaultFileSystem::State::Meet(Operation operation, const std::string& path) {
   if (stopped()) {
@@ -122,6 +133,7 @@ class FaultFile final : public File {
   absl::Status WriteAt(int64_t position, std::span<const std::byte> bytes) override;
 
   absl::Status Sync() override {
+    state_->CallBefore(Operation::kSync);
     const std::lock_guard lock(state_->mutex);
     const bool runs = alive() && !state_->stopped();
     const absl::Status status = Begin(Operation::kSync);
@@ -147,12 +159,8 @@ class FaultFile final : public File {
   }
 
   absl::Status Preallocate(int64_t position, int64_t length) override {
-    std::unique_lock lock(state_->mutex);
-    if (const auto call = state_->on_preallocate) {
-      lock.unlock();
-      call();
-      lock.lock();
-    }
+    state_->CallBefore(Operation::kPreallocate);
+    const std::lock_guard lock(state_->mutex);
     if (absl::Status status = Begin(Operation::kPreallocate); !status.ok()) return status;
     if (!writable_) return PosixError("fallocate", path_, EBADF);
     if (position < 0 || length <= 0) return PosixError("fallocate", path_, EINVAL);
@@ -308,9 +316,9 @@ void FaultFileSystem::Inject(Fault fault) {
   state_->faults.push_back(std::move(fault));
 }
 
-void FaultFileSystem::OnPreallocate(std::function<void()> call) {
+void FaultFileSystem::Before(Operation operation, std::function<void()> call) {
   const std::lock_guard lock(state_->mutex);
-  state_->on_preallocate = std::move(call);
+  state_->before[operation] = std::move(call);
 }
 
 void FaultFileSystem::ClearFaults() {

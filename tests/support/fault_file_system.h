@@ -88,9 +88,9 @@ class FaultFileSystem final : public storage::FileSystem {
   void KillProcess();
   // Makes everything durable, for a test that starts from there.
   void SyncAll();
-  // Called by every Preallocate before it does anything, on its thread: who waits there holds it
-  // up.
-  void OnPreallocate(std::function<void()> call);
+  // Called before each such operation (kPreallocate or kSync), on its thread: who waits there holds
+  // it up.
+  void Before(Operation operation, std::function<void()> call);
   // Takes the files whose paths contain the text out of the page cache.
   void Evict(const std::string& path_contains);
   // What is in memory, and what was loaded and released so far.

@@ -21,7 +21,7 @@ constexpr size_t kLargeBytes = 600 << 10;
 class HeldDisk {
  public:
   HeldDisk() {
-    fs.OnPreallocate([this] {
+    fs.Before(test::Operation::kPreallocate, [this] {
       begun_.set_value();
       go_on_.get_future().wait();
     });

@@ -1,0 +1,159 @@
+// One sync after the other while somebody waits, without the shard between them.
+#include "broker/partition/flusher.h"
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
+#include <semaphore>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "tests/broker/partition/partition_pools.h"
+#include "tests/support/fault_file_system.h"
+#include "tests/support/wait_until.h"
+
+namespace millrace::partition {
+namespace {
+
+using test::Operation;
+using test::WaitUntil;
+
+constexpr TimestampMs kNow{1'700'000'000'000};
+
+// Each sync of the log's file waits until it is let through.
+class HeldSyncs {
+ public:
+  explicit HeldSyncs(test::FaultFileSystem& fs) {
+    fs.Before(Operation::kSync, [this] {
+      ++begun;
+      allowed_.acquire();
+    });
+  }
+  void Allow(int syncs) { allowed_.release(syncs); }
+
+  std::atomic<int> begun = 0;
+
+ private:
+  std::counting_semaphore<> allowed_{0};
+};
+
+class Hosted {
+ public:
+  Hosted() {
+    REQUIRE(fs.CreateDirectories("/data").ok());
+    auto log = storage::Log::Open(fs, "/data/t-0", {}, {}, kNow);
+    REQUIRE(log.ok());
+    log_ = *std::move(log);
+    storage::DiskJob prepare = log_->Prepare();
+    REQUIRE(prepare.run().ok());
+    prepare.finish();
+    // With the first leader epoch: from here on a sync is all that there is to do.
+    AppendNow();
+    storage::DiskJob flush = log_->Flush();
+    REQUIRE(flush.run().ok());
+    flush.finish();
+    flusher_.emplace(pools_.shard(), pools_.disk(), *log_, &counts,
+                     [this](const absl::Status& status) { statuses_.push_back(status); });
+  }
+  ~Hosted() {
+    pools_.DrainDisk();
+    pools_.On([] {});
+  }
+
+  test::PartitionPools& pools() { return pools_; }
+  void AppendAndWant() {
+    pools_.On([this] {
+      AppendNow();
+      flusher_->Want();
+    });
+  }
+  void AwaitIdle() {
+    WaitUntil([this] { return pools_.On([this] { return flusher_->idle(); }); });
+  }
+  Offset durable_end() {
+    return pools_.On([this] { return log_->durable_end(); });
+  }
+  std::vector<absl::Status> statuses() {
+    return pools_.On([this] { return statuses_; });
+  }
+
+  test::FaultFileSystem fs;
+  FlushCounts counts;
+
+ private:
+  void AppendNow() {
+    std::vector<std::byte> batch = test::BatchOfSize(10, kNow);
+    REQUIRE(log_->Append(batch, {.leader_epoch = LeaderEpoch(0), .now = kNow}).ok());
+  }
+
+  test::PartitionPools pools_;
+  std::unique_ptr<storage::Log> log_;
+  std::vector<absl::Status> statuses_;
+  std::optional<Flusher> flusher_;
+};
+
+TEST_CASE("flusher: what was appended beside a sync is synced next, while the shard is busy") {
+  Hosted hosted;
+  HeldSyncs syncs(hosted.fs);
+  hosted.AppendAndWant();
+  WaitUntil([&] { return syncs.begun == 1; });
+  hosted.AppendAndWant();
+  hosted.AppendAndWant();
+  std::promise<void> go_on;
+  hosted.pools().shard().Post([busy = go_on.get_future().share()] { busy.wait(); });
+  syncs.Allow(1);
+  WaitUntil([&] { return syncs.begun == 2; });
+  go_on.set_value();
+  WaitUntil([&] { return hosted.durable_end() == Offset(2); });
+  CHECK(hosted.statuses().size() == 1);
+  syncs.Allow(1);
+  hosted.AwaitIdle();
+  CHECK(hosted.durable_end() == Offset(4));
+  CHECK(hosted.statuses() == std::vector<absl::Status>(2));
+  CHECK(syncs.begun == 2);
+  CHECK(hosted.counts.totals().flushes == 2);
+}
+
+TEST_CASE("flusher: after a sync that failed there is no other") {
+  Hosted hosted;
+  HeldSyncs syncs(hosted.fs);
+  hosted.AppendAndWant();
+  WaitUntil([&] { return syncs.begun == 1; });
+  hosted.AppendAndWant();
+  hosted.fs.Inject(
+      {.operation = Operation::kSync, .status = absl::InternalError("EIO"), .skip = 1});
+  syncs.Allow(1);
+  WaitUntil([&] { return syncs.begun == 2; });
+  hosted.AppendAndWant();
+  syncs.Allow(1);
+  hosted.AwaitIdle();
+  CHECK(hosted.durable_end() == Offset(2));
+  CHECK(hosted.statuses() ==
+        std::vector<absl::Status>{absl::OkStatus(), absl::InternalError("EIO")});
+  CHECK(syncs.begun == 2);
+}
+
+TEST_CASE("flusher: a log that is written to all the time leaves the threads to others") {
+  Hosted hosted;
+  HeldSyncs syncs(hosted.fs);
+  hosted.AppendAndWant();
+  WaitUntil([&] { return syncs.begun == 1; });
+  hosted.AppendAndWant();
+  std::promise<int> syncs_before;
+  hosted.pools().disk().Submit(
+      hosted.pools().shard(),
+      [&] {
+        syncs_before.set_value(syncs.begun);
+        return absl::OkStatus();
+      },
+      [](const absl::Status&) {});
+  syncs.Allow(2);
+  CHECK(syncs_before.get_future().get() == 1);
+  hosted.AwaitIdle();
+  CHECK(hosted.durable_end() == Offset(3));
+}
+
+}  // namespace
+}  // namespace millrace::partition
