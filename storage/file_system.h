@@ -56,7 +56,12 @@ class File {
   virtual absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const = 0;
   // Whether the range can be read without waiting for the disk: all of it is in the page cache. Yes
   // where that cannot be known. Cheap and never blocks; what is there may be gone a moment later.
+  // The kernel takes the question for a read, and may begin to read ahead.
   virtual bool IsResident(int64_t position, int64_t length) const = 0;
+  // Whether all of it is in the page cache or on its way there. Only asked: nothing is begun.
+  virtual bool IsCached(int64_t position, int64_t length) const {
+    return IsResident(position, length);
+  }
   // Brings the range, as far as the file goes, into the page cache and waits until it is there.
   virtual absl::Status Load(int64_t position, int64_t length) const = 0;
   // Tells the kernel that nobody will read the range soon: what is clean leaves the page cache.

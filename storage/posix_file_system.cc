@@ -64,6 +64,9 @@ class PosixFile final : public File {
   absl::StatusOr<int64_t> Size() const override;
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
   bool IsResident(int64_t position, int64_t length) const override;
+  bool IsCached(int64_t position, int64_t length) const override {
+    return IsInPageCache(descriptor_, position, length);
+  }
   absl::Status Load(int64_t position, int64_t length) const override;
   void Release(int64_t position, int64_t length) const override;
   std::optional<int> descriptor() const override { return descriptor_; }

@@ -57,11 +57,10 @@ class DescriptorCache::CachedFile final : public File {
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
   // A closed file is not: opening it may wait for the disk.
   bool IsResident(int64_t position, int64_t length) const override {
-    if (length <= 0) return true;
-    if (!TryEnter()) return false;
-    const bool is_resident = file_->IsResident(position, length);
-    Leave();
-    return is_resident;
+    return Ask(&File::IsResident, position, length);
+  }
+  bool IsCached(int64_t position, int64_t length) const override {
+    return Ask(&File::IsCached, position, length);
   }
   absl::Status Load(int64_t position, int64_t length) const override {
     const Use use(*this);
@@ -109,6 +108,13 @@ class DescriptorCache::CachedFile final : public File {
     absl::Status status_;
   };
 
+  bool Ask(bool (File::*question)(int64_t, int64_t) const, int64_t position, int64_t length) const {
+    if (length <= 0) return true;
+    if (!TryEnter()) return false;
+    const bool answer = (*file_.*question)(position, length);
+    Leave();
+    return answer;
+  }
   bool TryEnter() const {
     const uint32_t before = users_.fetch_add(1, std::memory_order_acquire);
     if ((before & kClosing) != 0 || file_ == nullptr) {

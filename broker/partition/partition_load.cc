@@ -15,6 +15,10 @@ namespace {
 // Of one file; the rest of what is scattered counts as hot.
 constexpr size_t kRangesMax = 64;
 
+// What Linux reads ahead of a file at most where the disk is set up as usual; more only means that
+// a shard may begin such a read itself.
+constexpr int64_t kKernelAheadBytes = 9 << 20;
+
 // Which parts of the range, in steps of a turn, are not in the page cache.
 std::vector<storage::FileSlice> Survey(const storage::FileSlice& range) {
   std::vector<storage::FileSlice> cold;
@@ -41,6 +45,14 @@ storage::FileSlice FirstPiece(const storage::FileSlice& slice) {
 // The file stays open until it is done.
 LoadPool::Work LoadOf(const storage::FileSlice& piece) {
   return [piece] { return piece.file->Load(piece.position, piece.size); };
+}
+
+// What the kernel reads with a range included.
+bool IsAheadCached(const storage::FileSlice& range) {
+  const absl::StatusOr<int64_t> size = range.file->Size();
+  if (!size.ok()) return false;
+  const int64_t length = std::min(range.size + kKernelAheadBytes, *size - range.position);
+  return range.file->IsCached(range.position, length);
 }
 
 void DropFirst(storage::FileSlice& slice, int64_t bytes) {
@@ -100,23 +112,21 @@ void Partition::FollowReader(const storage::ReadResult& read) {
                                 [self = shared_from_this()](const absl::Status&) {});
 }
 
-// What is in memory already, as where one reader follows another or begins anew, takes a question
-// and no thread's time. The rest: one turn after the other. What it fails to load, the fetch that
-// needs it will load. A reader has few of these under way: the next begins when it has read half of
-// what the last one brings.
+// Where all that comes is in memory, as for a reader of new records, it takes a question and no
+// thread's time. Otherwise one turn after the other, also through what is in memory: in it are the
+// places at which the kernel reads further ahead, for whoever comes to them first. What it fails to
+// load, the fetch that needs it will load. A reader has few of these under way: the next begins
+// when it has read half of what the last one brings.
 void Partition::ReadAhead(storage::FileSlice range) {
-  storage::FileSlice piece;
-  do {
-    if (range.size == 0) return;
-    piece = FirstPiece(range);
-    DropFirst(range, piece.size);
-  } while (piece.file->IsResident(piece.position, piece.size));
+  if (range.size == 0 || IsAheadCached(range)) return;
+  const storage::FileSlice piece = FirstPiece(range);
+  DropFirst(range, piece.size);
   environment_.load_pool.Submit(
       environment_.shard, this, LoadOf(piece),
       [self = shared_from_this(), piece, range](const absl::Status& status) {
         if (!status.ok() || self->failure_ != ErrorCode::kNone) return;
         self->environment_.load_pool.Count({.bytes = static_cast<uint64_t>(piece.size)});
-        if (range.size > 0) self->ReadAhead(range);
+        self->ReadAhead(range);
       });
 }
 

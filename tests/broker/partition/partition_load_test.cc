@@ -144,6 +144,18 @@ TEST_CASE("partition: a sequential reader of cold records is read ahead of, and 
 
 TEST_CASE("partition: what is in memory is not loaded ahead of its reader") {
   ColdPartition cold;
+  FetchOutcome outcome = cold.FetchLoaded(Offset(0));
+  CHECK(outcome.log->Load(0, outcome.log->Size().value()).ok());
+  cold.DrainLoads();
+  const auto loaded = cold.counts().bytes;
+  REQUIRE(cold.Fetch(Offset(5)).is_resident);
+  REQUIRE(cold.Fetch(Offset(11)).is_resident);
+  cold.DrainLoads();
+  CHECK(cold.counts().bytes == loaded);
+}
+
+TEST_CASE("partition: a load thread comes first also to what the kernel has read ahead") {
+  ColdPartition cold;
   // A reader at the beginning, and one in front of it for whom much is loaded.
   cold.FetchLoaded(Offset(0));
   for (int64_t at : {6, 11, 16}) cold.FetchLoaded(Offset(at));
@@ -151,7 +163,7 @@ TEST_CASE("partition: what is in memory is not loaded ahead of its reader") {
   const auto loaded = cold.counts().bytes;
   REQUIRE(cold.Fetch(Offset(5)).is_resident);
   cold.DrainLoads();
-  CHECK(cold.counts().bytes == loaded);
+  CHECK(cold.counts().bytes > loaded);
 }
 
 TEST_CASE("partition: a load that fails is told and counted, and takes nothing offline") {
