@@ -11,7 +11,7 @@ class FlushCounts {
   struct Totals {
     uint64_t flushes = 0;
     uint64_t bytes = 0;
-    uint64_t wait_ns = 0;  // from when a flush was asked for to its end
+    uint64_t wait_ns = 0;  // from when it was asked for, or the one before ended, to its end
   };
 
   void Add(int64_t bytes, int64_t wait_ns) {
