@@ -58,7 +58,8 @@ class File {
   // where that cannot be known. Cheap and never blocks; what is there may be gone a moment later.
   // The kernel takes the question for a read, and may begin to read ahead.
   virtual bool IsResident(int64_t position, int64_t length) const = 0;
-  // Whether all of it is in the page cache or on its way there. Only asked: nothing is begun.
+  // Whether all of it is in the page cache or on its way there. Only asked: nothing is begun. No
+  // where that cannot be known.
   virtual bool IsCached(int64_t position, int64_t length) const {
     return IsResident(position, length);
   }

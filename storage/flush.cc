@@ -103,6 +103,11 @@ std::optional<Log::Tail> Log::UnsyncedTail() const {
               .end = log_end_};
 }
 
+void Log::OnSyncBegun(const Tail& tail) {
+  int64_t& written_back = tail.segment->upkeep.write_back_bytes;
+  written_back = std::max(written_back, tail.bytes);
+}
+
 void Log::OnSynced(const Tail& tail) {
   OnFileSynced(*tail.segment, tail.bytes);
   AdvanceDurableEnd(tail.end);

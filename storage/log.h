@@ -232,6 +232,8 @@ class Log {
     Offset end;
   };
   std::optional<Tail> UnsyncedTail() const;
+  // What it covers need not be written back early.
+  void OnSyncBegun(const Tail& tail);
   void OnSynced(const Tail& tail);
   // Starts write-back of what was appended since the last call or flush; none when it is little.
   // Beside a flush less is enough.

@@ -68,20 +68,24 @@ int ReadAndForget(int descriptor, int64_t position, int64_t length) {
 
 }  // namespace
 
-bool IsInPageCache(int descriptor, int64_t position, int64_t length) {
+std::optional<bool> AskPageCache(int descriptor, int64_t position, int64_t length) {
   static std::atomic<bool> has_cachestat = true;
   if (length <= 0) return true;
-  if (has_cachestat.load(std::memory_order_relaxed)) {
-    const CachestatRange range{static_cast<uint64_t>(position), static_cast<uint64_t>(length)};
-    Cachestat found{};
-    if (::syscall(kCachestat, descriptor, &range, &found, 0U) == 0) {
-      const int64_t pages = (position + length - 1) / PageBytes() - position / PageBytes() + 1;
-      return found.cached >= static_cast<uint64_t>(pages);
-    }
-    if (errno == EOPNOTSUPP || errno == EBADF) return true;  // not a file that has pages
-    has_cachestat.store(false, std::memory_order_relaxed);
+  if (!has_cachestat.load(std::memory_order_relaxed)) return std::nullopt;
+  const CachestatRange range{static_cast<uint64_t>(position), static_cast<uint64_t>(length)};
+  Cachestat found{};
+  if (::syscall(kCachestat, descriptor, &range, &found, 0U) == 0) {
+    const int64_t pages = (position + length - 1) / PageBytes() - position / PageBytes() + 1;
+    return found.cached >= static_cast<uint64_t>(pages);
   }
-  return IsReadable(descriptor, position, length);
+  if (errno == EOPNOTSUPP || errno == EBADF) return true;  // not a file that has pages
+  has_cachestat.store(false, std::memory_order_relaxed);
+  return std::nullopt;
+}
+
+bool IsInPageCache(int descriptor, int64_t position, int64_t length) {
+  const std::optional<bool> is_cached = AskPageCache(descriptor, position, length);
+  return is_cached.has_value() ? *is_cached : IsReadable(descriptor, position, length);
 }
 
 bool IsReadable(int descriptor, int64_t position, int64_t length) {

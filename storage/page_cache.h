@@ -6,10 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace millrace::storage {
 
-// Whether every page of the range is in the page cache, or on its way there.
+// Whether every page of the range is in the page cache, or on its way there. None where that
+// cannot be known without a read: there is no cachestat.
+std::optional<bool> AskPageCache(int descriptor, int64_t position, int64_t length);
+// The same where a read may be tried instead, with which the kernel may begin to read ahead.
 bool IsInPageCache(int descriptor, int64_t position, int64_t length);
 // Whether the range can be read now: a byte in each 128 KiB is tried. Its pages are not on
 // their way any more.

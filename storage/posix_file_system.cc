@@ -65,7 +65,7 @@ class PosixFile final : public File {
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(int64_t length) const override;
   bool IsResident(int64_t position, int64_t length) const override;
   bool IsCached(int64_t position, int64_t length) const override {
-    return IsInPageCache(descriptor_, position, length);
+    return AskPageCache(descriptor_, position, length).value_or(false);
   }
   absl::Status Load(int64_t position, int64_t length) const override;
   void Release(int64_t position, int64_t length) const override;

@@ -34,9 +34,14 @@ class DescriptorCache::CachedFile final : public File {
     const Use use(*this);
     return use.ok() ? use->WriteAt(position, bytes) : use.status();
   }
+  // One after the other, and none after one that failed: the kernel tells only one of two that wait
+  // for the same page that it was not written, and the next one nothing.
   absl::Status Sync() override {
     const Use use(*this);
-    return use.ok() ? use->Sync() : use.status();
+    if (!use.ok()) return use.status();
+    auto status = sync_status_.Lock();
+    if (status->ok()) *status = use->Sync();
+    return *status;
   }
   absl::Status StartWriteBack(int64_t position, int64_t length) override {
     const Use use(*this);
@@ -136,6 +141,7 @@ class DescriptorCache::CachedFile final : public File {
   const std::string path_;
   const OpenMode mode_;
   uint64_t identity_;  // 0: it was not opened yet. Under the lock of OpenFiles
+  Locked<absl::Status> sync_status_;
   mutable std::atomic<uint32_t> users_ = 0;
   mutable std::atomic<bool> touched_ = true;
   std::atomic<bool> is_open_;

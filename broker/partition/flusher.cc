@@ -5,17 +5,23 @@
 
 namespace millrace::partition {
 
-void NextSync::Open() { state_.Lock()->is_open = true; }
+void NextSync::Open(Offset end) {
+  auto state = state_.Lock();
+  state->is_open = true;
+  state->covered = end;
+}
 
 bool NextSync::Offer(Tail tail) {
   auto state = state_.Lock();
-  if (state->is_open) state->tail = std::move(tail);
-  return state->is_open;
+  if (!state->is_open) return false;
+  if (tail.end > state->covered) state->tail = std::move(tail);
+  return true;
 }
 
 std::optional<NextSync::Tail> NextSync::TakeOrClose() {
   auto state = state_.Lock();
   state->is_open = state->tail.has_value();
+  if (state->is_open) state->covered = state->tail->end;
   return std::exchange(state->tail, std::nullopt);
 }
 
@@ -37,7 +43,7 @@ void Flusher::Want() {
 void Flusher::Start() {
   in_flight_ = true;
   wanted_again_ = false;
-  next_.Open();
+  next_.Open(log_.log_end());
   started_ = SteadyNowNs();
   auto job = std::make_shared<storage::DiskJob>(log_.Flush());
   disk_pool_.Submit(
@@ -51,7 +57,10 @@ absl::Status Flusher::SyncWhileOffered(absl::Status status, Finish& finish) {
   while (status.ok() && !disk_pool_.IsBusy()) {
     std::optional<storage::Log::Tail> tail = next_.TakeOrClose();
     if (!tail.has_value()) break;
-    shard_.Post([this, ended = std::move(finish)]() mutable { OnSynced(std::move(ended)); });
+    shard_.Post([this, ended = std::move(finish), next = *tail]() mutable {
+      log_.OnSyncBegun(next);
+      OnSynced(std::move(ended));
+    });
     status = tail->file->Sync();
     finish = [this, tail = *std::move(tail)] { log_.OnSynced(tail); };
   }

@@ -26,9 +26,10 @@ class NextSync {
  public:
   using Tail = storage::Log::Tail;
 
-  // A thread is about to take.
-  void Open();
-  // In place of what was offered before, which it covers. False: nothing is taken any more.
+  // A thread syncs up to `end`, and is about to take.
+  void Open(Offset end);
+  // In place of what was offered before, which it covers; nothing if the sync under way does, too.
+  // False: nothing is taken any more.
   bool Offer(Tail tail);
   // None when there is nothing: from then on nothing is taken until the next Open().
   std::optional<Tail> TakeOrClose();
@@ -38,6 +39,7 @@ class NextSync {
  private:
   struct State {
     bool is_open = false;
+    Offset covered{0};  // by the sync under way
     std::optional<Tail> tail;
   };
   Locked<State> state_;

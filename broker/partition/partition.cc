@@ -239,7 +239,9 @@ void Partition::OnFlushed(const absl::Status& status) {
   quiet_.Notify();
 }
 
+// Of a partition that is closing nobody else need know, but it is not closed in order.
 void Partition::OnDiskFailure(const absl::Status& status) {
+  disk_failure_.Update(status);
   if (failure_ != ErrorCode::kNone) return;
   spdlog::critical("{}-{}: the log directory has failed and is offline: {}", name_.topic,
                    name_.index.value(), status.ToString());
@@ -369,7 +371,7 @@ awaitable<void> Partition::RollIfExpired(TimestampMs now) {
 
 awaitable<absl::Status> Partition::Close(bool keep) {
   auto self = shared_from_this();
-  bool disk_failed = failure_ == ErrorCode::kKafkaStorageError;
+  const bool had_failed = failure_ == ErrorCode::kKafkaStorageError;
   failure_ = keep ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kUnknownTopicOrPartition;
   flush_timer_.Cancel();
   retry_timer_.Cancel();
@@ -381,7 +383,8 @@ awaitable<absl::Status> Partition::Close(bool keep) {
     co_await quiet_.Wait();
   }
   waiters_.FailAll(failure_);
-  if (!keep || disk_failed) co_return absl::OkStatus();
+  if (!keep || had_failed) co_return absl::OkStatus();
+  if (!disk_failure_.ok()) co_return disk_failure_;
   co_return co_await environment_.disk_pool.Run([log = log_.get()] { return log->Close(); });
 }
 

@@ -213,6 +213,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   DeferredJobs deletions_;
   LeaderEpoch leader_epoch_{0};
   ErrorCode failure_ = ErrorCode::kNone;
+  absl::Status disk_failure_;  // of this partition's own files
   // A roll or a repair is under way: appends wait for `writable_`.
   bool blocked_ = false;
   bool needs_repair_ = false;

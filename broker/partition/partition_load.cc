@@ -49,6 +49,7 @@ LoadPool::Work LoadOf(const storage::FileSlice& piece) {
 
 // What the kernel reads with a range included.
 bool IsAheadCached(const storage::FileSlice& range) {
+  if (!range.file->IsOpen()) return false;
   const absl::StatusOr<int64_t> size = range.file->Size();
   if (!size.ok()) return false;
   const int64_t length = std::min(range.size + kKernelAheadBytes, *size - range.position);

@@ -151,7 +151,8 @@ class Sequence {
   }
 
   void Roll() {
-    if (log_->ActiveExpired(now_) || (log_->size_bytes() > 0 && log_->NeedsRoll(1 << 12, now_))) {
+    if (log_->ActiveExpired(now_) ||
+        (log_->size_bytes() > 0 && log_->NeedsRoll(options_.segment_bytes, now_))) {
       RunJob(log_->Roll(now_));
     }
   }

@@ -1,6 +1,7 @@
 #include "broker/partition/descriptor_cache.h"
 
 #include <atomic>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,6 +78,38 @@ TEST_CASE("descriptor cache: a file that is used again and again is spared") {
     CHECK(busy->IsOpen());
     CHECK(Files::Read(*busy) == "busy");
   }
+}
+
+TEST_CASE("descriptor cache: after a sync that failed there is none of that file any more") {
+  Files files(1);
+  const auto a = files.Make("a");
+  files.disk.Inject({.operation = test::Operation::kSync, .status = absl::InternalError("EIO")});
+  CHECK(absl::IsInternal(a->Sync()));
+  const auto b = files.Make("b");
+  REQUIRE_FALSE(a->IsOpen());
+  CHECK(absl::IsInternal(a->Sync()));
+  CHECK(b->Sync().ok());
+}
+
+TEST_CASE("descriptor cache: of two that sync one file at a time none misses that it failed") {
+  Files files(2);
+  const auto a = files.Make("a");
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  std::atomic<int> syncs = 0;
+  files.disk.Before(test::Operation::kSync, [&] {
+    if (++syncs > 1) return;
+    begun.set_value();
+    go_on.get_future().wait();
+  });
+  files.disk.Inject({.operation = test::Operation::kSync, .status = absl::InternalError("EIO")});
+  auto first = std::async(std::launch::async, [&] { return a->Sync(); });
+  begun.get_future().wait();
+  auto second = std::async(std::launch::async, [&] { return a->Sync(); });
+  go_on.set_value();
+  CHECK(absl::IsInternal(first.get()));
+  CHECK(absl::IsInternal(second.get()));
+  CHECK(syncs == 1);
 }
 
 TEST_CASE("descriptor cache: what is pinned stays readable when its name is another's") {

@@ -63,11 +63,22 @@ class Hosted {
   }
 
   test::PartitionPools& pools() { return pools_; }
-  void AppendAndWant() {
-    pools_.On([this] {
+  void AppendAndWant(LeaderEpoch epoch = LeaderEpoch(0)) {
+    pools_.On([this, epoch] {
+      AppendNow(epoch);
+      flusher_->Want();
+    });
+  }
+  // Without giving the shard to anybody between.
+  void AppendAndWantAfter(const std::shared_future<void>& event) {
+    pools_.shard().Post([this, event] {
+      event.wait();
       AppendNow();
       flusher_->Want();
     });
+  }
+  void Want() {
+    pools_.On([this] { flusher_->Want(); });
   }
   void AwaitIdle() {
     WaitUntil([this] { return pools_.On([this] { return flusher_->idle(); }); });
@@ -83,9 +94,9 @@ class Hosted {
   FlushCounts counts;
 
  private:
-  void AppendNow() {
+  void AppendNow(LeaderEpoch epoch = LeaderEpoch(0)) {
     std::vector<std::byte> batch = test::BatchOfSize(10, kNow);
-    REQUIRE(log_->Append(batch, {.leader_epoch = LeaderEpoch(0), .now = kNow}).ok());
+    REQUIRE(log_->Append(batch, {.leader_epoch = epoch, .now = kNow}).ok());
   }
 
   test::PartitionPools pools_;
@@ -114,6 +125,50 @@ TEST_CASE("flusher: what was appended beside a sync is synced next, while the sh
   CHECK(hosted.statuses() == std::vector<absl::Status>(2));
   CHECK(syncs.begun == 2);
   CHECK(hosted.counts.totals().flushes == 2);
+}
+
+TEST_CASE("flusher: what a sync of the file does not make durable is flushed afterwards") {
+  Hosted hosted;
+  HeldSyncs syncs(hosted.fs);
+  hosted.AppendAndWant();
+  WaitUntil([&] { return syncs.begun == 1; });
+  hosted.AppendAndWant(LeaderEpoch(1));
+  // The checkpoint of epochs is synced, too.
+  syncs.Allow(10);
+  WaitUntil([&] { return hosted.durable_end() == Offset(3); });
+  hosted.AwaitIdle();
+  CHECK(syncs.begun == 3);
+}
+
+TEST_CASE("flusher: what is wanted when the last sync has ended, but not been told, is synced") {
+  Hosted hosted;
+  HeldSyncs syncs(hosted.fs);
+  hosted.AppendAndWant();
+  WaitUntil([&] { return syncs.begun == 1; });
+  std::promise<void> ended;
+  hosted.pools().disk().Submit(
+      hosted.pools().shard(),
+      [&] {
+        ended.set_value();
+        return absl::OkStatus();
+      },
+      [](const absl::Status&) {});
+  hosted.AppendAndWantAfter(ended.get_future().share());
+  syncs.Allow(2);
+  hosted.AwaitIdle();
+  CHECK(hosted.durable_end() == Offset(3));
+}
+
+TEST_CASE("flusher: what the sync under way covers is not synced again") {
+  Hosted hosted;
+  HeldSyncs syncs(hosted.fs);
+  hosted.AppendAndWant();
+  WaitUntil([&] { return syncs.begun == 1; });
+  hosted.Want();
+  syncs.Allow(2);
+  hosted.AwaitIdle();
+  CHECK(syncs.begun == 1);
+  CHECK(hosted.durable_end() == Offset(2));
 }
 
 TEST_CASE("flusher: after a sync that failed there is no other") {

@@ -7,6 +7,8 @@ import members
 
 RECORDS_MAX = 100
 NO_PLACE = (KafkaError._AUTO_OFFSET_RESET, KafkaError._NO_OFFSET)
+# A commit that meets a join on its way carries the generation from before it, in Kafka too.
+REJOINING = (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS)
 
 
 class ConfluentMember(members.Member):
@@ -47,7 +49,12 @@ class ConfluentMember(members.Member):
 
     def commit(self, positions):
         offsets = [TopicPartition(*where, offset) for where, offset in positions.items()]
-        self.consumer.commit(offsets=offsets, asynchronous=False)
+        try:
+            self.consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() in REJOINING:
+                return False
+            raise
         return True
 
     def pause(self, topic, partition):
