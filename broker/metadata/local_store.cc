@@ -276,6 +276,7 @@ awaitable<absl::Status> LocalStore::SnapshotIfLarge() {
   co_return unlinking.has_value() ? co_await RunJob(*std::move(unlinking)) : absl::OkStatus();
 }
 
-absl::Status LocalStore::Close() { return log_->Close(); }
+// After a sync that failed the kernel answers the next one of the file with success.
+absl::Status LocalStore::Close() { return broken_.ok() ? log_->Close() : broken_; }
 
 }  // namespace millrace::metadata

@@ -80,6 +80,21 @@ TEST_CASE("flush: what is appended beside a flush may be synced by who runs it")
   CHECK(log->undurable_bytes() > 0);
 }
 
+TEST_CASE("flush: what a sync that has begun covers is not written back early") {
+  auto fs = MakeLogDisk();
+  auto log = OpenTestLog(fs);
+  RunJob(log->Flush());
+  AppendOk(*log, {{std::string(600 << 10, 'x')}});
+  RunJob(log->Flush());
+  AppendOk(*log, {{std::string(600 << 10, 'x')}});
+  const auto tail = log->UnsyncedTail();
+  REQUIRE(tail.has_value());
+  log->OnSyncBegun(*tail);
+  CHECK_FALSE(log->EarlyWriteBack(true).has_value());
+  AppendOk(*log, {{std::string(600 << 10, 'x')}});
+  CHECK(log->EarlyWriteBack(true).has_value());
+}
+
 TEST_CASE("flush: a sync of the active file is not enough after a new epoch or a roll") {
   auto fs = MakeLogDisk();
   auto log = OpenTestLog(fs);

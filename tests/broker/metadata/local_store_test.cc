@@ -57,6 +57,7 @@ class RunningStore {
   LocalStore& store() { return *store_; }
   const absl::Status& status() const { return status_; }
   // As after a crash: the files are left as they are.
+  absl::Status Close() { return store_->Close(); }
   void LeaveOpen() { closes_ = false; }
 
  private:
@@ -181,6 +182,7 @@ TEST_CASE("local store: a failed sync breaks it, and what was committed before i
     CHECK_FALSE(store.Put("b", "2").ok());
     CHECK_FALSE(store.Put("c", "3").ok());  // the disk works again: not believed
     CHECK(store.List().entries.size() == 1);
+    CHECK(absl::IsInternal(store.Close()));
     store.LeaveOpen();
     fs.Crash();
   }

@@ -105,6 +105,33 @@ class Hosted {
   std::optional<Flusher> flusher_;
 };
 
+storage::Log::Tail UpTo(Offset end) {
+  return {.file = nullptr, .segment = nullptr, .bytes = 0, .end = end};
+}
+
+TEST_CASE("next sync: nothing is accepted after the thread has looked for the last time") {
+  NextSync next;
+  CHECK_FALSE(next.Offer(UpTo(Offset(1))));
+  next.Open(Offset(2));
+  CHECK_FALSE(next.TakeOrClose().has_value());
+  CHECK_FALSE(next.Offer(UpTo(Offset(3))));
+  CHECK_FALSE(next.Close());
+}
+
+TEST_CASE("next sync: the newest offer is taken, and none that the sync under way covers") {
+  NextSync next;
+  next.Open(Offset(2));
+  CHECK(next.Offer(UpTo(Offset(2))));
+  CHECK(next.Offer(UpTo(Offset(3))));
+  CHECK(next.Offer(UpTo(Offset(4))));
+  CHECK(next.TakeOrClose()->end == Offset(4));
+  CHECK(next.Offer(UpTo(Offset(4))));
+  CHECK_FALSE(next.Close());
+  next.Open(Offset(4));
+  CHECK(next.Offer(UpTo(Offset(5))));
+  CHECK(next.Close());
+}
+
 TEST_CASE("flusher: what was appended beside a sync is synced next, while the shard is busy") {
   Hosted hosted;
   HeldSyncs syncs(hosted.fs);
@@ -140,7 +167,7 @@ TEST_CASE("flusher: what a sync of the file does not make durable is flushed aft
   CHECK(syncs.begun == 3);
 }
 
-TEST_CASE("flusher: what is wanted when the last sync has ended, but not been told, is synced") {
+TEST_CASE("flusher: what is wanted when a sync has ended, but not been told, is synced") {
   Hosted hosted;
   HeldSyncs syncs(hosted.fs);
   hosted.AppendAndWant();
