@@ -22,9 +22,6 @@ void Push(boost::circular_buffer<T>& queue, T element) {
   queue.push_back(std::move(element));
 }
 constexpr size_t kPieceBytes = 1 << 20;
-// A connection's turn holds up the others of the shard no longer than this many bytes take: some 50
-// microseconds. Half as many cost readers of a megabyte a few percent.
-constexpr size_t kTurnBytes = 256 << 10;
 
 // How much of a part one load brings, or one question covers.
 size_t PieceOf(const FilePart& part) { return std::min(part.size, kPieceBytes); }
@@ -130,13 +127,12 @@ void AnswerQueue::Close() {
   sent_ = file_bytes_ = behind_bytes_ = behind_memory_ = 0;
 }
 
-AnswerQueue::SendResult AnswerQueue::Send(int socket) {
-  size_t turn = kTurnBytes;
+AnswerQueue::SendResult AnswerQueue::Send(int socket, size_t turn_bytes) {
   while (sent_ < out_.size() || !files_.empty()) {
     SendResult result;
     if (!files_.empty() && files_.front().position == sent_) {
       FilePart& part = files_.front();
-      result = SendFilePart(socket, part, turn);
+      result = SendFilePart(socket, part, turn_bytes);
       if (result == SendResult::kDone) files_.pop_front();
     } else {
       size_t end = files_.empty() ? out_.size() : files_.front().position;
@@ -202,10 +198,10 @@ AnswerQueue::SendResult AnswerQueue::SendBytes(int socket, size_t end, bool more
   return SendResult::kDone;
 }
 
-AnswerQueue::SendResult AnswerQueue::SendFilePart(int socket, FilePart& part, size_t& turn) {
+AnswerQueue::SendResult AnswerQueue::SendFilePart(int socket, FilePart& part, size_t& turn_left) {
   while (part.size > 0) {
-    if (turn == 0) return SendResult::kTurnOver;
-    const size_t piece = std::min(PieceOf(part), turn);
+    if (turn_left == 0) return SendResult::kTurnOver;
+    const size_t piece = std::min(PieceOf(part), turn_left);
     if (IsCold(part, piece)) return SendResult::kCold;
     off_t offset = part.offset;
     ssize_t count = ::sendfile(socket, part.descriptor, &offset, piece);
@@ -215,7 +211,7 @@ AnswerQueue::SendResult AnswerQueue::SendFilePart(int socket, FilePart& part, si
     part.offset += count;
     part.size -= static_cast<size_t>(count);
     file_bytes_ -= static_cast<size_t>(count);
-    turn -= static_cast<size_t>(count);
+    turn_left -= static_cast<size_t>(count);
   }
   return SendResult::kDone;
 }

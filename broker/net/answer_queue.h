@@ -40,6 +40,8 @@ class AnswerQueue {
   uint64_t answered() const { return first_; }
   // Bytes that can be sent at once and are not.
   size_t unsent_bytes() const { return out_.size() - sent_ + file_bytes_; }
+  // Whether some of them are in files.
+  bool has_files() const { return !files_.empty(); }
   // With those that wait for an answer before them.
   size_t pending_bytes() const { return unsent_bytes() + behind_bytes_; }
   // Memory in use, without what requests that wait hold themselves.
@@ -56,11 +58,11 @@ class AnswerQueue {
   void Close();
 
   enum class SendResult { kDone, kBlocked, kTurnOver, kCold, kFailed };
-  // Sends what is ready, without waiting, and of files as much as others can wait for (a turn).
+  // Sends what is ready, without waiting, and of files no more than `turn_bytes`.
   // kTurnOver: there is more, and the socket may take it. kFailed: the peer is gone, or a file is
   // shorter than announced; the connection must be closed, for the length of the answer is already
   // out. kCold: what comes next is not in the page cache; Cold() has to be loaded first.
-  SendResult Send(int socket);
+  SendResult Send(int socket, size_t turn_bytes);
   // Precondition: Send() has returned kCold. The part, cut to what should be loaded of it.
   FilePart Cold() const;
   // It was loaded, and is sent next without being asked about again.
@@ -82,7 +84,7 @@ class AnswerQueue {
   void OnHeldUp();
   void DropSent();
   SendResult SendBytes(int socket, size_t end, bool more);
-  SendResult SendFilePart(int socket, FilePart& part, size_t& turn);
+  SendResult SendFilePart(int socket, FilePart& part, size_t& turn_left);
 
   uint64_t first_ = 0;  // sequence of slots_.front()
   // Without memory until something is in them: most connections are idle.

@@ -12,12 +12,14 @@
 #include <fmt/format.h>
 
 #include "broker/runtime/printable.h"
+#include "proto/wire/api_key.h"
 
 namespace millrace::net {
 
 namespace {
 
 constexpr size_t kLengthBytes = 4;
+constexpr auto kFetchApi = static_cast<size_t>(wire::ApiKey::kFetch);
 // What a connection takes that does nothing: measured, rounded up.
 constexpr size_t kConnectionBytes = 4 << 10;
 // So many requests and bytes of one connection are handled, and for so long, before others get
@@ -96,6 +98,7 @@ awaitable<void> Connection::Serve() {
     Received received = Receive();
     if (received == Received::kEnd) break;
     if (received == Received::kNoMemory) co_await WaitForMemory();
+    if (received == Received::kNoPlace) co_await WaitForPlace();
     if (received != Received::kBytes) continue;
     BeginPass();
     awaitable<void> rest;
@@ -111,6 +114,7 @@ awaitable<void> Connection::Serve() {
     in_pass_ = false;
     Send();
     if (pass == Pass::kBroken) break;
+    if (environment_.large_frames.has_waiters()) LeavePlace();
     if (!HasRoom()) co_await WaitForRoom();
   }
   if (draining_) co_await WaitForAnswers();
@@ -119,6 +123,10 @@ awaitable<void> Connection::Serve() {
 
 // Takes as many bytes as there is room for.
 Connection::Received Connection::Receive() {
+  if (!has_place_ && in_.WantsLarge()) {
+    has_place_ = environment_.large_frames.TryEnter();
+    if (!has_place_) return Received::kNoPlace;
+  }
   std::span<std::byte> room = in_.Room();
   if (room.empty()) return Received::kNoMemory;
   waits_for_memory_.reset();
@@ -134,7 +142,7 @@ Connection::Received Connection::Receive() {
 }
 
 void Connection::BeginToWait() {
-  in_.Settle();
+  LeavePlace();
   if (in_.capacity() > 0) WatchFrame();
   waits_to_read_ = true;
 }
@@ -197,6 +205,7 @@ awaitable<void> Connection::StartFrame(std::span<std::byte> whole) {
   AnswerQueue::Origin origin{ApiIndexOf(frame), now_};
   ApiMetrics& api = environment_.metrics.apis[origin.api];
   ++api.requests;
+  if (origin.api != kFetchApi) environment_.turns.OnRequest(now_);
   api.request_bytes += whole.size();
   AnswerSlot slot(shared_from_this(), answers_.Open(origin));
   in_handler_ = true;
@@ -256,6 +265,27 @@ awaitable<void> Connection::WaitForMemory() {
   if (!waits_for_memory_.has_value()) waits_for_memory_ = SteadyNow();
   ArmTimer(*waits_for_memory_ + kPatienceMs);
   co_await progress_.Wait();
+}
+
+// As with memory, what the peer does not send meanwhile is not its fault.
+awaitable<void> Connection::WaitForPlace() {
+  environment_.large_frames.Await(*this);
+  frame_bytes_ = 0;
+  while (!closed_ && !draining_ && !has_place_) co_await progress_.Wait();
+  environment_.large_frames.Forget(*this);
+}
+
+void Connection::OnPlace() {
+  has_place_ = true;
+  progress_.Notify();
+}
+
+// When what it was for has been handled.
+void Connection::LeavePlace() {
+  in_.Settle();
+  if (!has_place_ || in_.is_large()) return;
+  has_place_ = false;
+  environment_.large_frames.Leave();
 }
 
 awaitable<void> Connection::WaitForAnswers() {
@@ -318,95 +348,6 @@ void Connection::Abort(const Fault& fault) {
   Close(ReasonOf(fault.kind));
 }
 
-void Connection::Send() {
-  if (closed_) return;
-  if (waits_to_write_ || waits_for_turn_ || is_loading_) return ChargeAnswers();
-  size_t unsent = answers_.unsent_bytes();
-  switch (answers_.Send(socket_.native_handle())) {
-    case AnswerQueue::SendResult::kDone:
-      is_sending_ = false;
-      if (environment_.buffers.memory().is_short()) answers_.ReleaseSpare();
-      break;
-    case AnswerQueue::SendResult::kFailed:
-      return Close(CloseReason::kPeer);
-    case AnswerQueue::SendResult::kCold:
-      is_sending_ = false;
-      LoadCold();
-      break;
-    case AnswerQueue::SendResult::kTurnOver:
-      is_sending_ = false;
-      WaitForTurn();
-      break;
-    case AnswerQueue::SendResult::kBlocked:
-      WaitForSocket(unsent - answers_.unsent_bytes());
-  }
-  ChargeAnswers();
-  progress_.Notify();
-}
-
-// Those whose sockets are ready come first.
-void Connection::WaitForTurn() {
-  waits_for_turn_ = true;
-  environment_.shard.Post([self = shared_from_this()] {
-    self->waits_for_turn_ = false;
-    self->Send();
-  });
-}
-
-void Connection::WaitForSocket(size_t sent_bytes) {
-  if (!is_sending_) {
-    sending_.Start(SteadyNow());
-  } else {
-    sending_.OnBytes(SteadyNow(), sent_bytes);
-  }
-  is_sending_ = true;
-  waits_to_write_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](IoError) {
-    self->waits_to_write_ = false;
-    self->Send();
-  });
-}
-
-// An answer that has begun cannot become an error any more.
-void Connection::LoadCold() {
-  is_loading_ = true;
-  FilePart part = answers_.Cold();
-  auto load = [part] {
-    return part.source->Load(part.keep_open.get(), part.offset, static_cast<int64_t>(part.size));
-  };
-  environment_.loads.Submit(environment_.shard, &peer_, std::move(load),
-                            [self = shared_from_this()](const absl::Status& status) {
-                              self->is_loading_ = false;
-                              if (self->closed_) return;
-                              self->OnLoaded(status);
-                            });
-}
-
-void Connection::OnLoaded(const absl::Status& status) {
-  if (status.ok()) {
-    answers_.OnLoaded();
-    return Send();
-  }
-  environment_.loads.Count({.errors = 1});
-  if (environment_.log.Allows(ClientLog::Kind::kClosed)) {
-    environment_.log.Warn(
-        fmt::format("{}: the rest of an answer cannot be read from the disk: {}; "
-                    "the connection is closed",
-                    peer_.address, status.ToString()));
-  }
-  Close(CloseReason::kPeer);
-}
-
-void Connection::ChargeAnswers() {
-  size_t memory = answers_.memory_bytes();
-  if (memory > answer_memory_) {
-    environment_.buffers.memory().Charge(memory - answer_memory_);
-  } else {
-    environment_.buffers.memory().Release(answer_memory_ - memory);
-  }
-  answer_memory_ = memory;
-}
-
 void Connection::Drain() {
   draining_ = true;
   IoError ignored;
@@ -421,6 +362,8 @@ void Connection::Close(CloseReason reason) {
   ++environment_.metrics.closed[static_cast<size_t>(reason)];
   Cancel();
   environment_.relief.Forget(*this);
+  environment_.large_frames.Forget(*this);
+  if (std::exchange(has_place_, false)) environment_.large_frames.Leave();
   answers_.Close();
   ChargeAnswers();
   own_memory_ = {};

@@ -16,9 +16,11 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "broker/net/answer_queue.h"
+#include "broker/net/large_frames.h"
 #include "broker/net/memory_relief.h"
 #include "broker/net/patience.h"
 #include "broker/net/receive_buffer.h"
+#include "broker/net/send_turns.h"
 #include "broker/runtime/client_log.h"
 #include "broker/runtime/frame_handler.h"
 #include "broker/runtime/load_pool.h"
@@ -37,6 +39,7 @@ struct ConnectionLimits {
 };
 
 class Connection final : public AnswerSink,
+                         private LargeFrames::Waiter,
                          private Timer,
                          public std::enable_shared_from_this<Connection> {
  public:
@@ -45,6 +48,8 @@ class Connection final : public AnswerSink,
     Shard& shard;
     BufferPool& buffers;
     MemoryRelief& relief;
+    LargeFrames& large_frames;
+    SendTurns& turns;
     Metrics& metrics;
     ClientLog& log;
     LoadPool& loads;
@@ -83,7 +88,7 @@ class Connection final : public AnswerSink,
   void GiveUp(CloseReason reason);
 
  private:
-  enum class Received { kBytes, kNothing, kNoMemory, kEnd };
+  enum class Received { kBytes, kNothing, kNoMemory, kNoPlace, kEnd };
   // kAwait: a handler must be awaited. kBroken: the connection must close, or is closed.
   enum class Pass { kDone, kAwait, kPause, kBroken };
 
@@ -100,6 +105,9 @@ class Connection final : public AnswerSink,
   awaitable<void> Pause();
   awaitable<void> WaitForRoom();
   awaitable<void> WaitForMemory();
+  awaitable<void> WaitForPlace();
+  void OnPlace() override;
+  void LeavePlace();
   awaitable<void> WaitForAnswers();
   bool IsTurnOver() const;
   bool HasRoom() const;
@@ -137,6 +145,7 @@ class Connection final : public AnswerSink,
   Patience sending_;                             // until all answers are taken
   size_t frame_bytes_ = 0;    // that had come when `frame_` was last told; 0: not started
   size_t handled_bytes_ = 0;  // of the frame that is being handled, with its length
+  bool has_place_ = false;    // of LargeFrames
   bool in_pass_ = false;      // frames are being handled: answers leave together at its end
   bool in_handler_ = false;   // a handler looks into the receive buffer
   bool waits_to_read_ = false;

@@ -203,14 +203,9 @@ awaitable<void> Listener::Serve(tcp::socket socket, Peer peer, size_t shard_inde
 
 awaitable<void> Listener::ServeHere(tcp::socket socket, Peer peer, size_t shard_index) {
   ShardConnections& here = *connections_[shard_index];
-  Connection::Environment environment{shards_[shard_index],
-                                      here.buffers,
-                                      here.relief,
-                                      here.metrics,
-                                      *resources_.log,
-                                      *resources_.loads,
-                                      *handlers_[shard_index],
-                                      limits_};
+  Connection::Environment environment{
+      shards_[shard_index], here.buffers,    here.relief,       here.large_frames,       here.turns,
+      here.metrics,         *resources_.log, *resources_.loads, *handlers_[shard_index], limits_};
   auto connection = std::make_shared<Connection>(environment, std::move(socket), std::move(peer));
   here.open.insert(connection.get());
   if (stopping_) connection->Drain();

@@ -43,12 +43,17 @@ struct ListenerResources {
 // The connections of one shard and what they share.
 struct ShardConnections {
   ShardConnections(Shard& shard, ShardMemory& memory, MemoryRelief::AskOthers ask_others)
-      : buffers(memory), tasks(shard), relief(shard, buffers, open, std::move(ask_others)) {}
+      : buffers(memory),
+        tasks(shard),
+        relief(shard, buffers, open, std::move(ask_others)),
+        large_frames(shard.timers()) {}
 
   BufferPool buffers;
   TaskGroup tasks;
   MemoryRelief::Connections open;
   MemoryRelief relief;
+  LargeFrames large_frames;
+  SendTurns turns;
   Metrics metrics;
 };
 

@@ -42,6 +42,11 @@ void BufferPool::Free(Block block) {
   memory_.Release(block.size);
 }
 
+bool BufferPool::HasFree(size_t bytes) const {
+  const size_t size_class = ClassOf(bytes);
+  return size_class < kClasses && !free_[size_class].empty();
+}
+
 void BufferPool::Trim(size_t usual_blocks) {
   for (size_t i = 0; i < kClasses; ++i) {
     size_t kept = i == ClassOf(kUsualBytes) ? usual_blocks : 0;
@@ -86,16 +91,23 @@ void ReceiveBuffer::MoveTo(BufferPool::Block block) {
   end_ = left;
 }
 
-// A large frame gets an ever larger part of what it needs, half of it before the last.
+// A large frame gets a block that is there, or an ever larger part of what it needs, half of it
+// before the last.
 size_t ReceiveBuffer::wanted_bytes() const {
+  if (frame_bytes_ > block_.size && pool_.HasFree(frame_bytes_)) return frame_bytes_;
   size_t wanted = frame_bytes_ > block_.size ? frame_bytes_ : block_.size * 2;
   while (wanted / 2 > block_.size) wanted /= 2;
   return std::max(wanted, pool_.first_bytes());
 }
 
+bool ReceiveBuffer::WantsLarge() const {
+  const size_t left = end_ - begin_;
+  return !is_large() && left == block_.size && wanted_bytes() > BufferPool::kUsualBytes;
+}
+
 std::span<std::byte> ReceiveBuffer::Room() {
   // The rest of the frame must fit behind what is there; a move is cheaper than a second read.
-  if (begin_ > 0 && begin_ + frame_bytes_ > block_.size) {
+  if (begin_ > 0 && (end_ == block_.size || begin_ + frame_bytes_ > block_.size)) {
     std::memmove(block_.data.get(), block_.data.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
@@ -108,7 +120,11 @@ std::span<std::byte> ReceiveBuffer::Room() {
     if (larger.data == nullptr) return {};
     MoveTo(std::move(larger));
   }
-  return {block_.data.get() + end_, block_.size - end_};
+  size_t room = block_.size - end_;
+  if (frame_bytes_ > BufferPool::kUsualBytes) {
+    room = std::min(room, frame_bytes_ - (end_ - begin_));
+  }
+  return {block_.data.get() + end_, room};
 }
 
 }  // namespace millrace::net

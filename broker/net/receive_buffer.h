@@ -36,6 +36,8 @@ class BufferPool {
   // one.
   Block TakeExact(size_t bytes);
   void Give(Block block);
+  // Whether a block for so many bytes is there already.
+  bool HasFree(size_t bytes) const;
   // Frees what is not in use, but for so many blocks of the usual size.
   void Trim(size_t usual_blocks);
   ShardMemory& memory() { return memory_; }
@@ -61,7 +63,8 @@ class ReceiveBuffer {
   ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
 
   // Free space to receive into. Takes a block, moves what is left to the front, or takes a larger
-  // block, as needed. Empty: there is no memory for that at present.
+  // block, as needed. Never beyond a large frame's end, so that its block is free when it was
+  // consumed. Empty: there is no memory for that at present.
   std::span<std::byte> Room();
   void Received(size_t count) { end_ += count; }
   // What has arrived and was not consumed.
@@ -79,6 +82,9 @@ class ReceiveBuffer {
   size_t capacity() const { return block_.size; }
   // The block that Room asks for next.
   size_t wanted_bytes() const;
+  // Whether it would be the first that is larger than usual.
+  bool WantsLarge() const;
+  bool is_large() const { return block_.size > BufferPool::kUsualBytes; }
 
  private:
   // What is cheaper to move than to keep a block for.

@@ -20,6 +20,8 @@ namespace {
 
 using Result = AnswerQueue::SendResult;
 
+constexpr size_t kTurnBytes = 256 << 10;
+
 class SocketPair {
  public:
   explicit SocketPair(int buffer_bytes = 0) {
@@ -90,13 +92,13 @@ TEST_CASE("answer queue: nothing is sent while the first answer is missing") {
   AnswerQueue queue;
   uint64_t a = queue.Open({}), b = queue.Open({});
   Fill(queue, b, "B");
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read().empty());
   CHECK(queue.open_slots() == 2);
   Fill(queue, a, "A");
   CHECK(queue.open_slots() == 0);
   CHECK(queue.unsent_bytes() == 2);
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "AB");
   CHECK(queue.unsent_bytes() == 0);
 }
@@ -112,7 +114,7 @@ TEST_CASE("answer queue: a skipped request leaves no trace, first, last or betwe
   queue.Skip(slots[4]);
   Fill(queue, slots[1], "1");
   CHECK(queue.open_slots() == 0);
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "13");
 }
 
@@ -126,7 +128,7 @@ TEST_CASE("answer queue: a long part of a file is sent in turns") {
   std::vector<size_t> turns;
   Result result = Result::kTurnOver;
   while (result == Result::kTurnOver) {
-    result = queue.Send(sockets.writer());
+    result = queue.Send(sockets.writer(), kTurnBytes);
     turns.push_back(sockets.Read().size());
   }
   CHECK(result == Result::kDone);
@@ -143,7 +145,7 @@ TEST_CASE("answer queue: parts of files come where they belong") {
   Fill(queue, a, "<>", {Part(file, 0, 9, 1), Part(file, 1, 4, 2)});
   Fill(queue, c, "end");
   CHECK(queue.unsent_bytes() == 2 + 2 + 3 + 6 + 3);
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "9<45>[01278]5end");
   CHECK(queue.unsent_bytes() == 0);
 }
@@ -156,7 +158,7 @@ TEST_CASE("answer queue: a file is let go when its part is sent") {
   Fill(queue, queue.Open({}), "", {Part(file, 0, 0, 3)});
   file.reset();
   CHECK_FALSE(watched.expired());
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "abc");
   CHECK(watched.expired());
 }
@@ -166,13 +168,13 @@ TEST_CASE("answer queue: a file shorter than announced, or a peer that is gone, 
   SECTION("short file") {
     SocketPair sockets;
     Fill(queue, queue.Open({}), "x", {Part(FileOf("abc"), 1, 0, 4)});
-    CHECK(queue.Send(sockets.writer()) == Result::kFailed);
+    CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kFailed);
   }
   SECTION("no reader") {
     SocketPair sockets;
     sockets.CloseReader();
     Fill(queue, queue.Open({}), "x");
-    CHECK(queue.Send(sockets.writer()) == Result::kFailed);
+    CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kFailed);
   }
 }
 
@@ -196,11 +198,12 @@ TEST_CASE("answer queue: a full socket blocks, and sending goes on where it stop
       parts.push_back(Part(file, head.size(), static_cast<int64_t>(offset), size));
     Fill(queue, slot, head + ">", parts);
     expected += head + (parts.empty() ? "" : content.substr(offset, size)) + ">";
-    was_blocked |= queue.Send(sockets.writer()) == Result::kBlocked;
+    was_blocked |= queue.Send(sockets.writer(), kTurnBytes) == Result::kBlocked;
     REQUIRE(queue.unsent_bytes() <= expected.size() - received.size());
     received += sockets.Read(random() % 60'000);
   }
-  while (queue.Send(sockets.writer()) == Result::kBlocked) received += sockets.Read(5000);
+  while (queue.Send(sockets.writer(), kTurnBytes) == Result::kBlocked)
+    received += sockets.Read(5000);
   received += sockets.Read();
   CHECK(was_blocked);
   CHECK(queue.unsent_bytes() == 0);
@@ -216,7 +219,8 @@ TEST_CASE("answer queue: what was sent takes no memory, though more is always le
   for (int round = 0; round < 1000; ++round) {
     uint64_t slot = queue.Open({});
     Fill(queue, slot, answer);
-    while (queue.Send(sockets.writer()) == Result::kBlocked && queue.unsent_bytes() > 64'000) {
+    while (queue.Send(sockets.writer(), kTurnBytes) == Result::kBlocked &&
+           queue.unsent_bytes() > 64'000) {
       sockets.Read(8'000);
     }
     REQUIRE(queue.unsent_bytes() <= 64'000 + answer.size());
@@ -246,7 +250,7 @@ TEST_CASE("answer queue: answers behind one that waits count as pending, and as 
   CHECK(queue.unsent_bytes() == 100'001);
   CHECK(queue.pending_bytes() == 100'001);
   SocketPair pair(1 << 20);
-  CHECK(queue.Send(pair.writer()) == Result::kDone);
+  CHECK(queue.Send(pair.writer(), kTurnBytes) == Result::kDone);
   CHECK(queue.pending_bytes() == 0);
   queue.ReleaseSpare();
   CHECK(queue.memory_bytes() == 0);
@@ -299,7 +303,7 @@ TEST_CASE("answer queue: what was looked at for its answer is sent unasked") {
   FilePart part = ColdPart(file, source, 3);
   part.resident_end = 3;
   Fill(queue, queue.Open({}), "<>", {part});
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "<abc>");
   CHECK(source.asked == 0);
 }
@@ -313,14 +317,14 @@ TEST_CASE("answer queue: what is left after a turn is asked about again") {
   FilePart part = ColdPart(file, source, content.size());
   part.resident_end = static_cast<int64_t>(content.size());
   Fill(queue, queue.Open({}), "<>", {part});
-  CHECK(queue.Send(sockets.writer()) == Result::kTurnOver);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kTurnOver);
   CHECK(source.asked == 0);
-  CHECK(queue.Send(sockets.writer()) == Result::kCold);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kCold);
   CHECK(source.asked == 1);
-  CHECK(sockets.Read().size() == (256 << 10) + 1);
+  CHECK(sockets.Read().size() == kTurnBytes + 1);
   source.resident_end = part.resident_end;
-  CHECK(queue.Send(sockets.writer()) == Result::kTurnOver);
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kTurnOver);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(source.asked == 3);
 }
 
@@ -334,7 +338,7 @@ TEST_CASE("answer queue: a part that is not in memory stops the sending until it
   std::string received;
   int loads = 0;
   for (;;) {
-    Result result = queue.Send(sockets.writer());
+    Result result = queue.Send(sockets.writer(), kTurnBytes);
     received += sockets.Read();
     if (result == Result::kDone) break;
     REQUIRE(result != Result::kFailed);
@@ -361,7 +365,7 @@ TEST_CASE(
   uint64_t first = queue.Open({}), second = queue.Open({});
   Fill(queue, second, "<>", {part});
   Fill(queue, first, "-");
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "-<abc>");
   CHECK(source.asked == 1);
 }
@@ -372,10 +376,10 @@ TEST_CASE("answer queue: what is loaded is sent once unasked, even if it has lef
   ScriptedSource source;
   auto file = FileOf("abc");
   Fill(queue, queue.Open({}), "<>", {ColdPart(file, source, 3)});
-  CHECK(queue.Send(sockets.writer()) == Result::kCold);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kCold);
   CHECK(sockets.Read() == "<");
   queue.OnLoaded();
-  CHECK(queue.Send(sockets.writer()) == Result::kDone);
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
   CHECK(sockets.Read() == "abc>");
 }
 
