@@ -80,6 +80,7 @@ class AnswerQueue {
   Slot& SlotOf(uint64_t sequence) { return slots_[static_cast<size_t>(sequence - first_)]; }
   void AddFiles(size_t base, std::span<FilePart> files);
   void MoveReadySlots();
+  size_t TakeInSmallParts(size_t bytes_max);
   void ForgetResidence();
   void OnHeldUp();
   void DropSent();

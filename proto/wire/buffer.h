@@ -28,6 +28,19 @@ class ByteBuffer {
   void Append(std::span<const std::byte> bytes) {
     if (!bytes.empty()) std::memcpy(Extend(bytes.size()), bytes.data(), bytes.size());
   }
+  // Room for `count` bytes before the byte at `position`; what stands there moves back.
+  std::byte* Insert(size_t position, size_t count) {
+    const size_t behind = size_ - position;
+    Extend(count);
+    std::byte* at = data_.get() + position;
+    if (behind > 0) std::memmove(at + count, at, behind);
+    return at;
+  }
+  void Erase(size_t position, size_t count) {
+    size_ -= count;
+    std::byte* at = data_.get() + position;
+    if (size_ > position) std::memmove(at, at + count, size_ - position);
+  }
   // Keeps the memory.
   void Clear() { size_ = 0; }
   void Shrink(size_t size) { size_ = size; }

@@ -12,8 +12,13 @@
 #include <unistd.h>
 #include <vector>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+
+#include "broker/runtime/async.h"
+#include "tests/broker/net/tcp_segments.h"
 
 namespace millrace::net {
 namespace {
@@ -295,6 +300,9 @@ FilePart ColdPart(const std::shared_ptr<std::FILE>& file, const ScriptedSource& 
   return part;
 }
 
+// Larger than what is copied into an answer unasked.
+std::string LargePart() { return std::string(20'000, 'x'); }
+
 TEST_CASE("answer queue: what was looked at for its answer is sent unasked") {
   SocketPair sockets;
   AnswerQueue queue;
@@ -355,32 +363,92 @@ TEST_CASE("answer queue: a part that is not in memory stops the sending until it
 
 TEST_CASE(
     "answer queue: what waits for a slow reader, or for an answer before it, is asked again") {
-  SocketPair sockets;
+  SocketPair sockets(1 << 20);
   AnswerQueue queue;
   ScriptedSource source;
-  source.resident_end = 3;
-  auto file = FileOf("abc");
-  FilePart part = ColdPart(file, source, 3);
-  part.resident_end = 3;
+  const std::string content = LargePart();
+  source.resident_end = static_cast<int64_t>(content.size());
+  auto file = FileOf(content);
+  FilePart part = ColdPart(file, source, content.size());
+  part.resident_end = source.resident_end;
   uint64_t first = queue.Open({}), second = queue.Open({});
   Fill(queue, second, "<>", {part});
   Fill(queue, first, "-");
   CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
-  CHECK(sockets.Read() == "-<abc>");
+  CHECK(sockets.Read() == "-<" + content + ">");
   CHECK(source.asked == 1);
 }
 
 TEST_CASE("answer queue: what is loaded is sent once unasked, even if it has left the memory") {
-  SocketPair sockets;
+  SocketPair sockets(1 << 20);
   AnswerQueue queue;
   ScriptedSource source;
-  auto file = FileOf("abc");
-  Fill(queue, queue.Open({}), "<>", {ColdPart(file, source, 3)});
+  const std::string content = LargePart();
+  auto file = FileOf(content);
+  Fill(queue, queue.Open({}), "<>", {ColdPart(file, source, content.size())});
   CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kCold);
   CHECK(sockets.Read() == "<");
   queue.OnLoaded();
   CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
-  CHECK(sockets.Read() == "abc>");
+  CHECK(sockets.Read() == content + ">");
+}
+
+// Small parts are copied, large ones are not; a turn counts both.
+TEST_CASE("answer queue: small and large parts come where they belong, in turns of any length") {
+  uint64_t seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  SocketPair sockets(4 << 20);
+  AnswerQueue queue;
+  std::string content(300'000, '.');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>('a' + i % 23);
+  auto file = FileOf(content);
+  for (int round = 0; round < 100; ++round) {
+    std::string expected, around;
+    std::vector<FilePart> parts;
+    for (uint64_t count = random() % 20; count > 0; --count) {
+      const std::string head = fmt::format("<{}:", count);
+      const size_t offset = random() % 200'000;
+      const size_t size = random() % 8 == 0 ? random() % 90'000 : random() % 3000;
+      around += head;
+      parts.push_back(Part(file, around.size(), static_cast<int64_t>(offset), size));
+      expected += head + content.substr(offset, size);
+    }
+    if (random() % 2 == 0) {
+      around += ">";
+      expected += ">";
+    }
+    Fill(queue, queue.Open({}), around, parts);
+    REQUIRE(queue.unsent_bytes() == expected.size());
+    const size_t turn_bytes = 1 + random() % 100'000;
+    std::string received;
+    while (queue.Send(sockets.writer(), turn_bytes) == Result::kTurnOver) {
+      const std::string piece = sockets.Read();
+      REQUIRE(piece.size() <= turn_bytes + around.size());
+      received += piece;
+    }
+    received += sockets.Read();
+    REQUIRE(queue.unsent_bytes() == 0);
+    REQUIRE(received == expected);
+  }
+}
+
+TEST_CASE("answer queue: what stands behind a file's bytes leaves in their last packet") {
+  const size_t size = GENERATE(1000, 20'000);
+  asio::io_context context;
+  asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  asio::ip::tcp::socket writer(context), reader(context);
+  reader.connect(acceptor.local_endpoint());
+  acceptor.accept(writer);
+  writer.set_option(asio::ip::tcp::no_delay(true));
+  AnswerQueue queue;
+  auto file = FileOf(std::string(size, 'x'));
+  Fill(queue, queue.Open({}), "<>", {Part(file, 1, 0, size)});
+  CHECK(queue.Send(writer.native_handle(), kTurnBytes) == Result::kDone);
+  std::string received(size + 2, '.');
+  asio::read(reader, asio::buffer(received));
+  CHECK(received == "<" + std::string(size, 'x') + ">");
+  CHECK(DataSegmentsSent(writer.native_handle()) == 1);
 }
 
 }  // namespace
