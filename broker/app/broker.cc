@@ -98,6 +98,11 @@ struct Broker::Parts {
 absl::Status Broker::Parts::Listen() {
   net::ListenerResources resources{.log = &client_log, .loads = load_pool.get()};
   for (auto& memory : memories) resources.memories.push_back(memory.get());
+  resources.on_connections = [this](size_t open) {
+    if (config.limits.descriptors.OnConnections(open)) {
+      files.SetOpenMax(config.limits.descriptors.files());
+    }
+  };
   listener =
       std::make_unique<net::Listener>(shards, config.limits.connection, std::move(resources));
   net::ListenOptions options = MakeListenOptions(config.properties, config.limits);

@@ -43,20 +43,11 @@ absl::Status SetMemory(const core::Properties& properties, BrokerLimits& limits)
   return absl::OkStatus();
 }
 
-// The rest of the descriptors is for what has no count: listeners, directories, checkpoints.
-void SetDescriptors(size_t most, BrokerLimits& limits) {
-  constexpr size_t kRest = 128;
-  const size_t shared = most > 2 * kRest ? most - kRest : most / 2;
-  limits.files.open_max = shared * 9 / 20;
-  limits.connections_max = shared - limits.files.open_max;
-  limits.files.mappings_max = MappingsMax() / 2;
-}
-
 }  // namespace
 
 absl::StatusOr<BrokerLimits> MakeLimits(const core::Properties& properties) {
-  BrokerLimits limits;
-  SetDescriptors(DescriptorsMax(), limits);
+  BrokerLimits limits(DescriptorsMax());
+  limits.files = {.open_max = limits.descriptors.files(), .mappings_max = MappingsMax() / 2};
   absl::Status status = SetMemory(properties, limits);
   if (!status.ok()) return status;
   net::ConnectionLimits& connection = limits.connection;
@@ -88,7 +79,8 @@ net::ListenOptions MakeListenOptions(const core::Properties& properties,
   options.send_buffer_bytes = static_cast<int>(properties.Integer("socket.send.buffer.bytes"));
   options.receive_buffer_bytes =
       static_cast<int>(properties.Integer("socket.receive.buffer.bytes"));
-  options.connections_max = std::min(Size(properties, "max.connections"), limits.connections_max);
+  options.connections_max =
+      std::min(Size(properties, "max.connections"), limits.descriptors.connections_max());
   options.connections_per_address_max = Size(properties, "max.connections.per.ip");
   options.address_maxima = limits.address_maxima;
   return options;

@@ -11,6 +11,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "broker/app/descriptor_shares.h"
 #include "broker/core/properties.h"
 #include "broker/net/address_maxima.h"
 #include "broker/net/connection.h"
@@ -20,13 +21,14 @@
 namespace millrace {
 
 struct BrokerLimits {
+  explicit BrokerLimits(size_t descriptors_max = 0) : descriptors(descriptors_max) {}
+
   size_t memory_bytes = 0;                // of memory.budget.bytes, what is counted
   size_t shared_memory_bytes = SIZE_MAX;  // queued.max.request.bytes
   net::ConnectionLimits connection;
   net::AddressMaxima address_maxima;
-  // Of the process's descriptors, some are for logs and the others for connections.
-  partition::DescriptorCache::Limits files;
-  size_t connections_max = 0;
+  DescriptorShares descriptors;
+  partition::DescriptorCache::Limits files;  // what they may have at first
   // Lines to be logged once: limits that are lowered by others.
   std::vector<std::string> warnings;
 };

@@ -81,6 +81,7 @@ wire::ByteBuffer& AnswerQueue::BufferFor(uint64_t sequence) {
 
 void AnswerQueue::AddFiles(size_t base, std::span<FilePart> files) {
   for (FilePart& part : files) {
+    if (part.size == 0) continue;
     file_bytes_ += part.size;
     part.position += base;
     if (is_behind_) part.resident_end = 0;
@@ -165,7 +166,7 @@ AnswerQueue::SendResult AnswerQueue::Send(int socket, size_t turn_bytes) {
   Cork cork(socket);
   while (sent_ < out_.size() || !files_.empty()) {
     SendResult result;
-    turn_bytes -= TakeInSmallParts(std::min(turn_bytes, kTakenInBytesMax));
+    turn_bytes -= TakeInSmallParts(turn_bytes);
     if (!files_.empty()) cork.PutIn();
     if (!files_.empty() && files_.front().position == sent_) {
       FilePart& part = files_.front();
@@ -177,6 +178,7 @@ AnswerQueue::SendResult AnswerQueue::Send(int socket, size_t turn_bytes) {
       result = SendBytes(socket, end, !files_.empty());
     }
     if (result == SendResult::kTurnOver) {
+      DropSent();
       ForgetResidence();
       return result;
     }
@@ -199,6 +201,8 @@ size_t AnswerQueue::TakeInSmallParts(size_t bytes_max) {
   while (!files_.empty()) {
     const FilePart& part = files_.front();
     if (part.size > std::min(kSmallPartBytes, bytes_max - taken)) break;
+    // What a slow peer has not taken stays in its file.
+    if (out_.size() - sent_ + part.size > kTakenInBytesMax || IsCold(part, part.size)) break;
     const size_t position = part.position + taken;
     std::byte* at = out_.Insert(position, part.size);
     if (!ReadNow(part.descriptor, part.offset, at, part.size)) {

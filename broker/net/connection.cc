@@ -114,7 +114,7 @@ awaitable<void> Connection::Serve() {
     in_pass_ = false;
     Send();
     if (pass == Pass::kBroken) break;
-    if (environment_.large_frames.has_waiters()) LeavePlace();
+    if (place_.has_value() && environment_.large_frames.has_waiters()) LeavePlace();
     if (!HasRoom()) co_await WaitForRoom();
   }
   if (draining_) co_await WaitForAnswers();
@@ -123,9 +123,11 @@ awaitable<void> Connection::Serve() {
 
 // Takes as many bytes as there is room for.
 Connection::Received Connection::Receive() {
-  if (!has_place_ && in_.WantsLarge()) {
-    has_place_ = environment_.large_frames.TryEnter();
-    if (!has_place_) return Received::kNoPlace;
+  // Without either, the socket has not been asked, and is later.
+  drained_socket_ = false;
+  if (!place_.has_value() && in_.WantsLarge()) {
+    place_ = environment_.large_frames.TryEnter(SteadyNow());
+    if (!place_.has_value()) return Received::kNoPlace;
   }
   std::span<std::byte> room = in_.Room();
   if (room.empty()) return Received::kNoMemory;
@@ -250,6 +252,7 @@ bool Connection::HasMemory() const {
 }
 
 awaitable<void> Connection::WaitForRoom() {
+  if (!HasRoom()) LeavePlace();
   while (!closed_ && !draining_ && !HasRoom()) {
     if (!HasMemory()) environment_.relief.Await(*this, 0);
     ArmTimer(SteadyNow() + kLookMs);
@@ -269,23 +272,25 @@ awaitable<void> Connection::WaitForMemory() {
 
 // As with memory, what the peer does not send meanwhile is not its fault.
 awaitable<void> Connection::WaitForPlace() {
-  environment_.large_frames.Await(*this);
+  environment_.large_frames.Await(*this, SteadyNow());
   frame_bytes_ = 0;
-  while (!closed_ && !draining_ && !has_place_) co_await progress_.Wait();
+  waits_for_memory_.reset();
+  while (!closed_ && !draining_ && !place_.has_value()) co_await progress_.Wait();
   environment_.large_frames.Forget(*this);
 }
 
-void Connection::OnPlace() {
-  has_place_ = true;
+void Connection::OnPlace(LargeFrames::Place place) {
+  place_ = place;
   progress_.Notify();
 }
 
 // When what it was for has been handled.
 void Connection::LeavePlace() {
   in_.Settle();
-  if (!has_place_ || in_.is_large()) return;
-  has_place_ = false;
-  environment_.large_frames.Leave();
+  if (!place_.has_value()) return;
+  if (environment_.large_frames.has_waiters()) in_.LeaveLarge();
+  if (in_.is_large()) return;
+  environment_.large_frames.Leave(*std::exchange(place_, std::nullopt), SteadyNow());
 }
 
 awaitable<void> Connection::WaitForAnswers() {
@@ -363,7 +368,8 @@ void Connection::Close(CloseReason reason) {
   Cancel();
   environment_.relief.Forget(*this);
   environment_.large_frames.Forget(*this);
-  if (std::exchange(has_place_, false)) environment_.large_frames.Leave();
+  if (place_.has_value())
+    environment_.large_frames.Leave(*std::exchange(place_, std::nullopt), SteadyNow());
   answers_.Close();
   ChargeAnswers();
   own_memory_ = {};

@@ -106,7 +106,7 @@ class Connection final : public AnswerSink,
   awaitable<void> WaitForRoom();
   awaitable<void> WaitForMemory();
   awaitable<void> WaitForPlace();
-  void OnPlace() override;
+  void OnPlace(LargeFrames::Place place) override;
   void LeavePlace();
   awaitable<void> WaitForAnswers();
   bool IsTurnOver() const;
@@ -141,11 +141,11 @@ class Connection final : public AnswerSink,
   } turn_;
   MonotonicMs timer_due_;
   std::optional<MonotonicMs> waits_for_memory_;  // since when
+  std::optional<LargeFrames::Place> place_;      // from the first large block of a frame on
   Patience frame_;                               // with the peer, until a frame is whole
   Patience sending_;                             // until all answers are taken
   size_t frame_bytes_ = 0;    // that had come when `frame_` was last told; 0: not started
   size_t handled_bytes_ = 0;  // of the frame that is being handled, with its length
-  bool has_place_ = false;    // of LargeFrames
   bool in_pass_ = false;      // frames are being handled: answers leave together at its end
   bool in_handler_ = false;   // a handler looks into the receive buffer
   bool waits_to_read_ = false;

@@ -2,8 +2,8 @@
 // after the other, while the rest stays in the sockets, instead of all side by side: that takes a
 // fraction of the memory, and what has come is still in the processor's cache when it is written.
 //
-// Nobody can hold the others up with it: while no place is given back, one more, then 2, 4, 8, ...
-// may begin, every few milliseconds.
+// The slow do not hold up the others: a place counts for one to two periods, however long it is
+// held, and nobody waits for longer than kWaitMsMax.
 //
 // Threading: one shard. Lifetime: waiters must have been let go or forgotten.
 #pragma once
@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "broker/runtime/timers.h"
 
@@ -19,12 +20,16 @@ namespace millrace::net {
 class LargeFrames final : private Timer {
  public:
   static constexpr size_t kPlaces = 16;
-  static constexpr int64_t kPatienceMs = 8;
+  static constexpr int64_t kPeriodMs = 32;
+  static constexpr int64_t kWaitMsMax = 200;
+
+  // When it was taken, in periods.
+  using Place = int64_t;
 
   class Waiter {
    public:
-    // It has a place. Must not call LargeFrames at once.
-    virtual void OnPlace() = 0;
+    // Must not call LargeFrames at once.
+    virtual void OnPlace(Place place) = 0;
 
    protected:
     ~Waiter() = default;
@@ -32,24 +37,34 @@ class LargeFrames final : private Timer {
 
   explicit LargeFrames(Timers& timers) : timers_(timers) {}
 
-  // Takes a place, if one is free and nobody waits.
-  bool TryEnter();
+  // A place, if one is free and nobody waits.
+  std::optional<Place> TryEnter(MonotonicMs now);
   // It gets a place later, in the order of these calls.
-  void Await(Waiter& waiter);
+  void Await(Waiter& waiter, MonotonicMs now);
   void Forget(Waiter& waiter);
   // Gives a place back.
-  void Leave();
+  void Leave(Place place, MonotonicMs now);
+  // Lets those go for whom it is time. By itself every few milliseconds while somebody waits.
+  void Look(MonotonicMs now);
   bool has_waiters() const { return !waiters_.empty(); }
 
  private:
-  void OnTimer() override;
+  struct Waiting {
+    Waiter* waiter;
+    MonotonicMs since;
+  };
+
+  void OnTimer() override { Look(SteadyNow()); }
+  void Age(MonotonicMs now);
+  bool HasPlace() const { return taken_now_ + taken_before_ < kPlaces; }
   void LetGo();
+  void ArmTimer(MonotonicMs now);
 
   Timers& timers_;
-  std::deque<Waiter*> waiters_;
-  size_t taken_ = 0;  // more than kPlaces where nobody finished for a while
-  size_t more_ = 1;   // how many begin when that goes on
-  bool has_moved_ = false;
+  std::deque<Waiting> waiters_;
+  Place period_ = 0;
+  size_t taken_now_ = 0;     // in this period, and not given back
+  size_t taken_before_ = 0;  // in the one before
 };
 
 }  // namespace millrace::net

@@ -167,11 +167,13 @@ std::optional<RefuseReason> Listener::Enter(const std::string& address) {
   }
   ++open_here;
   ++open_count_;
+  if (resources_.on_connections) resources_.on_connections(open_count_);
   return std::nullopt;
 }
 
 awaitable<void> Listener::Leave(std::string address) {
   --open_count_;
+  if (resources_.on_connections) resources_.on_connections(open_count_);
   auto found = open_by_address_.find(address);
   if (--found->second == 0) open_by_address_.erase(found);
   co_return;
@@ -204,7 +206,7 @@ awaitable<void> Listener::Serve(tcp::socket socket, Peer peer, size_t shard_inde
 awaitable<void> Listener::ServeHere(tcp::socket socket, Peer peer, size_t shard_index) {
   ShardConnections& here = *connections_[shard_index];
   Connection::Environment environment{
-      shards_[shard_index], here.buffers,    here.relief,       here.large_frames,       here.turns,
+      shards_[shard_index], here.buffers,    here.relief,       here.large_frames,       turns_,
       here.metrics,         *resources_.log, *resources_.loads, *handlers_[shard_index], limits_};
   auto connection = std::make_shared<Connection>(environment, std::move(socket), std::move(peer));
   here.open.insert(connection.get());

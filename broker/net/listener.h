@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ struct ListenerResources {
   std::vector<ShardMemory*> memories;
   ClientLog* log = nullptr;
   LoadPool* loads = nullptr;
+  // On shard 0, when there are more or fewer connections than before.
+  std::function<void(size_t open)> on_connections;
 };
 
 // The connections of one shard and what they share.
@@ -53,7 +56,6 @@ struct ShardConnections {
   MemoryRelief::Connections open;
   MemoryRelief relief;
   LargeFrames large_frames;
-  SendTurns turns;
   Metrics metrics;
 };
 
@@ -97,6 +99,7 @@ class Listener {
   ConnectionLimits limits_;
   ListenerResources resources_;
   ListenOptions options_;
+  SendTurns turns_;
   asio::ip::tcp::acceptor acceptor_;
   TaskGroup accepting_;
   uint16_t port_ = 0;

@@ -70,6 +70,12 @@ void ReceiveBuffer::Settle() {
   }
 }
 
+void ReceiveBuffer::LeaveLarge() {
+  if (!is_large() || end_ - begin_ > BufferPool::kUsualBytes) return;
+  auto usual = pool_.Take(BufferPool::kUsualBytes, MemoryUse::kSmall);
+  if (usual.data != nullptr) MoveTo(std::move(usual));
+}
+
 void ReceiveBuffer::Compact() {
   size_t left = end_ - begin_;
   if (left == 0) return Release();
@@ -91,13 +97,16 @@ void ReceiveBuffer::MoveTo(BufferPool::Block block) {
   end_ = left;
 }
 
-// A large frame gets a block that is there, or an ever larger part of what it needs, half of it
-// before the last.
+// A large frame gets an ever larger part of what it needs, half of it before the last; beyond the
+// usual size all of it, if such a block is there.
 size_t ReceiveBuffer::wanted_bytes() const {
-  if (frame_bytes_ > block_.size && pool_.HasFree(frame_bytes_)) return frame_bytes_;
   size_t wanted = frame_bytes_ > block_.size ? frame_bytes_ : block_.size * 2;
   while (wanted / 2 > block_.size) wanted /= 2;
-  return std::max(wanted, pool_.first_bytes());
+  wanted = std::max(wanted, pool_.first_bytes());
+  if (wanted > BufferPool::kUsualBytes && frame_bytes_ > wanted && pool_.HasFree(frame_bytes_)) {
+    return frame_bytes_;
+  }
+  return wanted;
 }
 
 bool ReceiveBuffer::WantsLarge() const {
@@ -121,7 +130,7 @@ std::span<std::byte> ReceiveBuffer::Room() {
     MoveTo(std::move(larger));
   }
   size_t room = block_.size - end_;
-  if (frame_bytes_ > BufferPool::kUsualBytes) {
+  if (frame_bytes_ > BufferPool::kUsualBytes || (is_large() && frame_bytes_ > 0)) {
     room = std::min(room, frame_bytes_ - (end_ - begin_));
   }
   return {block_.data.get() + end_, room};

@@ -63,8 +63,8 @@ class ReceiveBuffer {
   ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
 
   // Free space to receive into. Takes a block, moves what is left to the front, or takes a larger
-  // block, as needed. Never beyond a large frame's end, so that its block is free when it was
-  // consumed. Empty: there is no memory for that at present.
+  // block, as needed. Never beyond the end of a large frame that has begun to come: with it the
+  // block is free. Empty: there is no memory for that at present.
   std::span<std::byte> Room();
   void Received(size_t count) { end_ += count; }
   // What has arrived and was not consumed.
@@ -75,6 +75,8 @@ class ReceiveBuffer {
   // Before a wait for the peer: gives the block back if nothing is unread, and moves a few bytes
   // out of a large one.
   void Settle();
+  // Moves what is unread out of a large block, where a usual one has room for it.
+  void LeaveLarge();
   // Moves what is unread into a block of its size, where that saves half.
   void Compact();
   // Forgets what is unread.

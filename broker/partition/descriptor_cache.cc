@@ -165,8 +165,7 @@ class DescriptorCache::CountedRegion final : public MappedRegion {
 absl::StatusOr<std::unique_ptr<MappedRegion>> DescriptorCache::CachedFile::Map(
     int64_t length) const {
   std::atomic<int64_t>& count = cache_.mapping_count_;
-  if (count.fetch_add(1, std::memory_order_relaxed) >=
-      static_cast<int64_t>(cache_.limits_.mappings_max)) {
+  if (count.fetch_add(1, std::memory_order_relaxed) >= static_cast<int64_t>(cache_.mappings_max_)) {
     count.fetch_sub(1, std::memory_order_relaxed);
     return absl::ResourceExhaustedError(path_ + ": too many files are mapped");
   }
@@ -184,7 +183,7 @@ absl::StatusOr<std::unique_ptr<MappedRegion>> DescriptorCache::CachedFile::Map(
 absl::StatusOr<std::shared_ptr<File>> DescriptorCache::Open(const std::string& path,
                                                             OpenMode mode) {
   std::vector<std::shared_ptr<File>> closed;
-  MakeRoom(*open_.Lock(), closed);
+  MakeRoom(*open_.Lock(), open_max(), closed);
   closed.clear();
   auto opened = below_.Open(path, mode);
   if (!opened.ok()) return opened.status();
@@ -204,7 +203,7 @@ absl::Status DescriptorCache::Reopen(CachedFile& file) {
   std::shared_ptr<File> pinned;
   {
     auto open = open_.Lock();
-    MakeRoom(*open, closed);
+    MakeRoom(*open, open_max(), closed);
     pinned = file.last_.lock();
   }
   closed.clear();
@@ -250,11 +249,18 @@ void DescriptorCache::Unlist(OpenFiles& open, CachedFile& file) {
   open_count_.store(static_cast<int64_t>(open.files.size()), std::memory_order_relaxed);
 }
 
+void DescriptorCache::SetOpenMax(size_t open_max) {
+  std::vector<std::shared_ptr<File>> closed;
+  open_max_.store(open_max, std::memory_order_relaxed);
+  MakeRoom(*open_.Lock(), open_max + 1, closed);
+}
+
 // A file that was used since the hand came by last time is spared once. When all are in use there
 // is no room, and the limit is passed for a moment.
-void DescriptorCache::MakeRoom(OpenFiles& open, std::vector<std::shared_ptr<File>>& closed) {
+void DescriptorCache::MakeRoom(OpenFiles& open, size_t limit,
+                               std::vector<std::shared_ptr<File>>& closed) {
   size_t steps_left = 2 * open.files.size();
-  while (open.files.size() >= limits_.open_max && steps_left > 0) {
+  while (open.files.size() >= limit && steps_left > 0) {
     --steps_left;
     if (open.hand >= open.files.size()) open.hand = 0;
     CachedFile& file = *open.files[open.hand];

@@ -35,7 +35,7 @@ class DescriptorCache final : public storage::FileSystem {
   };
 
   DescriptorCache(storage::FileSystem& below, const Limits& limits)
-      : below_(below), limits_(limits) {}
+      : below_(below), open_max_(limits.open_max), mappings_max_(limits.mappings_max) {}
 
   absl::StatusOr<std::shared_ptr<storage::File>> Open(const std::string& path,
                                                       storage::OpenMode mode) override;
@@ -56,6 +56,8 @@ class DescriptorCache final : public storage::FileSystem {
     return below_.SyncDirectory(path);
   }
 
+  // From now on; files that are not in use are closed until no more are open.
+  void SetOpenMax(size_t open_max);
   // Descriptors that the cache itself keeps open, and how often a file had to be opened again.
   int64_t open_count() const { return open_count_.load(std::memory_order_relaxed); }
   int64_t reopened() const { return reopened_.load(std::memory_order_relaxed); }
@@ -74,12 +76,14 @@ class DescriptorCache final : public storage::FileSystem {
   void Add(OpenFiles& open, CachedFile& file);
   void Remove(CachedFile& file);
   void Unlist(OpenFiles& open, CachedFile& file);
-  // Takes descriptors from files that are not in use until there is room for one more; they are
+  // Takes descriptors from files that are not in use until fewer than `limit` are open; they are
   // closed by whoever destroys `closed`.
-  void MakeRoom(OpenFiles& open, std::vector<std::shared_ptr<storage::File>>& closed);
+  void MakeRoom(OpenFiles& open, size_t limit, std::vector<std::shared_ptr<storage::File>>& closed);
+  size_t open_max() const { return open_max_.load(std::memory_order_relaxed); }
 
   storage::FileSystem& below_;
-  const Limits limits_;
+  std::atomic<size_t> open_max_;
+  const size_t mappings_max_;
   std::atomic<int64_t> open_count_ = 0;
   std::atomic<int64_t> reopened_ = 0;
   std::atomic<int64_t> mapping_count_ = 0;

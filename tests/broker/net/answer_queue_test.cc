@@ -433,6 +433,50 @@ TEST_CASE("answer queue: small and large parts come where they belong, in turns 
   }
 }
 
+TEST_CASE("answer queue: of many small parts few are in memory, however slow or fast the peer is") {
+  const size_t piece = GENERATE(8'000, 1'000'000);
+  SocketPair sockets(64 << 10);
+  AnswerQueue queue;
+  const std::string content(10'000, 'x');
+  auto file = FileOf(content);
+  std::vector<FilePart> parts;
+  for (size_t i = 0; i < 1000; ++i) parts.push_back(Part(file, i + 1, 0, content.size()));
+  const std::string around(parts.size() + 1, '|');
+  Fill(queue, queue.Open({}), around, parts);
+  const size_t before = queue.memory_bytes();
+  size_t received = 0, most = 0;
+  while (queue.unsent_bytes() > 0) {
+    REQUIRE(queue.Send(sockets.writer(), kTurnBytes) != Result::kFailed);
+    most = std::max(most, queue.memory_bytes());
+    received += sockets.Read(piece).size();
+  }
+  received += sockets.Read().size();
+  CHECK(received == around.size() + parts.size() * content.size());
+  CHECK(most <= before + (size_t{1} << 20));
+}
+
+TEST_CASE("answer queue: a part of nothing is none") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  auto file = FileOf(LargePart());
+  Fill(queue, queue.Open({}), "<", {Part(file, 1, 0, LargePart().size()), Part(file, 1, 0, 0)});
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
+  CHECK(sockets.Read() == "<" + LargePart());
+}
+
+TEST_CASE("answer queue: a small part that is not in memory is loaded, too") {
+  SocketPair sockets;
+  AnswerQueue queue;
+  ScriptedSource source;
+  auto file = FileOf("abc");
+  Fill(queue, queue.Open({}), "<>", {ColdPart(file, source, 3)});
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kCold);
+  CHECK(sockets.Read() == "<");
+  queue.OnLoaded();
+  CHECK(queue.Send(sockets.writer(), kTurnBytes) == Result::kDone);
+  CHECK(sockets.Read() == "abc>");
+}
+
 TEST_CASE("answer queue: what stands behind a file's bytes leaves in their last packet") {
   const size_t size = GENERATE(1000, 20'000);
   asio::io_context context;

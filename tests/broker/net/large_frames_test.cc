@@ -1,6 +1,5 @@
 #include "broker/net/large_frames.h"
 
-#include <algorithm>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -8,80 +7,109 @@
 namespace millrace::net {
 namespace {
 
+using Place = LargeFrames::Place;
+
+constexpr size_t kWaiters = 100;
+constexpr MonotonicMs kNow(1'000'000 * LargeFrames::kPeriodMs);
+
 class Frames {
  public:
   class Waiter final : public LargeFrames::Waiter {
    public:
-    Waiter(int number, std::vector<int>& begun) : number_(number), begun_(begun) {}
-    void OnPlace() override { begun_.push_back(number_); }
+    Waiter(size_t number, std::vector<size_t>& begun) : number_(number), begun_(begun) {}
+    void OnPlace(Place place) override {
+      begun_.push_back(number_);
+      places.push_back(place);
+    }
+    std::vector<Place> places;
 
    private:
-    int number_;
-    std::vector<int>& begun_;
+    size_t number_;
+    std::vector<size_t>& begun_;
   };
 
   Frames() {
-    for (int i = 0; i < 100; ++i) waiters_.emplace_back(i, begun_);
-    for (size_t i = 0; i < LargeFrames::kPlaces; ++i) REQUIRE(frames_.TryEnter());
+    for (size_t i = 0; i < kWaiters; ++i) waiters.emplace_back(i, begun);
+    for (size_t i = 0; i < LargeFrames::kPlaces; ++i) {
+      REQUIRE(frames.TryEnter(kNow) == kNow.value() / LargeFrames::kPeriodMs);
+    }
   }
   ~Frames() {
-    for (Waiter& waiter : waiters_) frames_.Forget(waiter);
+    for (Waiter& waiter : waiters) frames.Forget(waiter);
   }
 
-  LargeFrames& operator*() { return frames_; }
-  Waiter& waiter(size_t i) { return waiters_[i]; }
-  const std::vector<int>& begun() const { return begun_; }
-  // Until nobody waits any more.
-  void Run() { context_.run(); }
-
- private:
-  asio::io_context context_;
-  Timers timers_{context_};
-  LargeFrames frames_{timers_};
-  std::vector<int> begun_;
-  std::vector<Waiter> waiters_;
+  asio::io_context context;
+  Timers timers{context};
+  LargeFrames frames{timers};
+  std::vector<size_t> begun;
+  std::vector<Waiter> waiters;
 };
 
+constexpr Place kFirst = kNow.value() / LargeFrames::kPeriodMs;
+
 TEST_CASE("large frames: who leaves makes room for the one that has waited longest") {
-  Frames frames;
-  CHECK_FALSE((*frames).TryEnter());
-  (*frames).Await(frames.waiter(0));
-  (*frames).Await(frames.waiter(1));
-  CHECK(frames.begun().empty());
-  (*frames).Leave();
-  CHECK(frames.begun() == std::vector{0});
-  CHECK_FALSE((*frames).TryEnter());  // one waits
-  (*frames).Leave();
-  CHECK(frames.begun() == std::vector{0, 1});
-  CHECK_FALSE((*frames).TryEnter());  // all places are taken
-  (*frames).Leave();
-  CHECK((*frames).TryEnter());
+  Frames test;
+  CHECK_FALSE(test.frames.TryEnter(kNow).has_value());
+  test.frames.Await(test.waiters[0], kNow);
+  test.frames.Await(test.waiters[1], kNow);
+  CHECK(test.begun.empty());
+  test.frames.Leave(kFirst, kNow);
+  CHECK(test.begun == std::vector<size_t>{0});
+  CHECK_FALSE(test.frames.TryEnter(kNow).has_value());  // one waits
+  test.frames.Leave(kFirst, kNow);
+  CHECK(test.begun == std::vector<size_t>{0, 1});
+  CHECK_FALSE(test.frames.TryEnter(kNow).has_value());  // all places are taken
+  test.frames.Leave(kFirst, kNow);
+  CHECK(test.frames.TryEnter(kNow).has_value());
 }
 
 TEST_CASE("large frames: who is forgotten gets no place") {
-  Frames frames;
-  (*frames).Await(frames.waiter(0));
-  (*frames).Await(frames.waiter(1));
-  (*frames).Forget(frames.waiter(0));
-  (*frames).Leave();
-  CHECK(frames.begun() == std::vector{1});
-  CHECK_FALSE((*frames).has_waiters());
+  Frames test;
+  test.frames.Await(test.waiters[0], kNow);
+  test.frames.Await(test.waiters[1], kNow);
+  test.frames.Forget(test.waiters[0]);
+  test.frames.Leave(kFirst, kNow);
+  CHECK(test.begun == std::vector<size_t>{1});
+  CHECK_FALSE(test.frames.has_waiters());
 }
 
-TEST_CASE("large frames: while nobody leaves, ever more begin all the same") {
-  Frames frames;
-  for (size_t i = 0; i < 100; ++i) (*frames).Await(frames.waiter(i));
-  const MonotonicMs began = SteadyNow();
-  frames.Run();
-  CHECK(frames.begun().size() == 100);
-  CHECK(std::is_sorted(frames.begun().begin(), frames.begun().end()));
-  // 1 + 2 + 4 + ... + 64 in seven rounds, none of which comes early.
-  CHECK(SteadyNow() - began >= 7 * LargeFrames::kPatienceMs);
-  // Room is there again only when as many have left.
-  for (int i = 0; i < 100; ++i) (*frames).Leave();
-  CHECK_FALSE((*frames).TryEnter());
-  (*frames).Leave();
-  CHECK((*frames).TryEnter());
+TEST_CASE("large frames: a place counts for one period after its own, and is given back once") {
+  Frames test;
+  const MonotonicMs next = kNow + LargeFrames::kPeriodMs;
+  CHECK_FALSE(test.frames.TryEnter(next + (LargeFrames::kPeriodMs - 1)).has_value());
+  test.frames.Leave(kFirst, next);
+  CHECK(test.frames.TryEnter(next) == kFirst + 1);
+  CHECK_FALSE(test.frames.TryEnter(next).has_value());
+  // From here on only the last one counts.
+  const MonotonicMs later = next + LargeFrames::kPeriodMs;
+  for (size_t i = 1; i < LargeFrames::kPlaces; ++i) CHECK(test.frames.TryEnter(later).has_value());
+  CHECK_FALSE(test.frames.TryEnter(later).has_value());
+  test.frames.Leave(kFirst, later);
+  CHECK_FALSE(test.frames.TryEnter(later).has_value());
+  test.frames.Leave(kFirst + 1, later);
+  CHECK(test.frames.TryEnter(later).has_value());
+}
+
+TEST_CASE("large frames: while nobody leaves, the others begin all the same, again and again") {
+  Frames test;
+  MonotonicMs now = kNow;
+  for (int round = 0; round < 200; ++round) {
+    test.begun.clear();
+    for (Frames::Waiter& waiter : test.waiters) test.frames.Await(waiter, now);
+    for (int64_t ms = 0; ms < LargeFrames::kWaitMsMax; ++ms) {
+      now = now + 1;
+      test.frames.Look(now);
+    }
+    REQUIRE(test.begun.size() == kWaiters);
+    for (size_t i = 0; i < kWaiters; ++i) REQUIRE(test.begun[i] == i);
+  }
+}
+
+TEST_CASE("large frames: it looks by itself while somebody waits") {
+  Frames test;
+  for (Frames::Waiter& waiter : test.waiters) test.frames.Await(waiter, SteadyNow());
+  test.context.run();
+  CHECK(test.begun.size() == kWaiters);
 }
 
 }  // namespace

@@ -45,6 +45,57 @@ TEST_CASE("receive buffer: an announced frame takes no memory, bytes that arrive
   CHECK(Unread(buffer) == "1234" + much);
 }
 
+TEST_CASE(
+    "receive buffer: a free block of a large frame's size is taken at once, and not overfilled") {
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
+  pool.Give(pool.Take(1'000'000, MemoryUse::kGrowth));
+  ReceiveBuffer buffer(pool);
+  Put(buffer, "1234");
+  buffer.ExpectFrame(1'000'000);
+  CHECK_FALSE(buffer.WantsLarge());
+  const std::string most(BufferPool::kUsualBytes - 4, 'x');
+  Put(buffer, most);
+  CHECK(buffer.WantsLarge());
+  CHECK_FALSE(buffer.is_large());
+  CHECK(buffer.Room().size() == 1'000'000 - BufferPool::kUsualBytes);
+  CHECK(buffer.capacity() >= 1'000'000);
+  CHECK(buffer.is_large());
+  CHECK_FALSE(buffer.WantsLarge());
+  CHECK(Unread(buffer) == "1234" + most);
+}
+
+TEST_CASE("receive buffer: a few bytes of a large frame want no large block") {
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
+  pool.Give(pool.Take(1'000'000, MemoryUse::kGrowth));
+  ReceiveBuffer buffer(pool);
+  Put(buffer, std::string(1000, 'x'));
+  buffer.ExpectFrame(1'000'000);
+  buffer.Settle();
+  CHECK(buffer.capacity() == 1000);
+  CHECK_FALSE(buffer.WantsLarge());
+  buffer.Room();
+  CHECK(buffer.capacity() == BufferPool::kUsualBytes);
+}
+
+TEST_CASE(
+    "receive buffer: what is left in a large block moves to a usual one that has room for it") {
+  MemoryBudget budget(SIZE_MAX);
+  ShardMemory memory(budget);
+  BufferPool pool(memory);
+  ReceiveBuffer buffer(pool);
+  const size_t left = GENERATE(as<size_t>(), 10'000, 400'000);
+  Put(buffer, std::string(600'000, 'x'));
+  buffer.Consume(600'000 - left);
+  REQUIRE(buffer.is_large());
+  buffer.LeaveLarge();
+  CHECK(buffer.is_large() == (left > BufferPool::kUsualBytes));
+  CHECK(Unread(buffer) == std::string(left, 'x'));
+}
+
 TEST_CASE("receive buffer: it gives its memory back only when all is consumed") {
   MemoryBudget budget(SIZE_MAX);
   ShardMemory memory(budget);

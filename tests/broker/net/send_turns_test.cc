@@ -12,9 +12,10 @@ TEST_CASE("send turns: short after a request that is no fetch, long when there w
   turns.OnRequest(now);
   CHECK(turns.Bytes(now) == SendTurns::kShortBytes);
   CHECK(turns.Bytes(now + (SendTurns::kShortForNs - 1)) == SendTurns::kShortBytes);
-  CHECK(turns.Bytes(now + SendTurns::kShortForNs) == SendTurns::kLongBytes);
-  turns.OnRequest(now + SendTurns::kShortForNs);
-  CHECK(turns.Bytes(now + SendTurns::kShortForNs) == SendTurns::kShortBytes);
+  const MonotonicNs later = now + 2 * SendTurns::kShortForNs;
+  CHECK(turns.Bytes(later) == SendTurns::kLongBytes);
+  turns.OnRequest(later);
+  CHECK(turns.Bytes(later + (SendTurns::kShortForNs - 1)) == SendTurns::kShortBytes);
 }
 
 }  // namespace

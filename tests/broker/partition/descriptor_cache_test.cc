@@ -158,6 +158,20 @@ TEST_CASE("descriptor cache: mappings are counted, and refused beyond their limi
   CHECK(a->Map(1).ok());
 }
 
+TEST_CASE("descriptor cache: with less than before, files are closed at once and can be used") {
+  Files files(4, 1);
+  std::vector<std::shared_ptr<storage::File>> made;
+  for (const char* name : {"a", "b", "c", "d"}) made.push_back(files.Make(name));
+  CHECK(files.cache.open_count() == 4);
+  files.cache.SetOpenMax(2);
+  CHECK(files.cache.open_count() == 2);
+  for (const auto& file : made) CHECK(file->Size().ok());
+  CHECK(files.cache.open_count() == 2);
+  files.cache.SetOpenMax(4);
+  for (const auto& file : made) CHECK(file->Size().ok());
+  CHECK(files.cache.open_count() == 4);
+}
+
 TEST_CASE("descriptor cache: several threads use more files than may be open") {
   test::TemporaryDirectory directory;
   DescriptorCache cache(storage::PosixFileSystem(), {.open_max = 3, .mappings_max = 1});
