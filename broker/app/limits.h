@@ -28,7 +28,7 @@ struct BrokerLimits {
   net::ConnectionLimits connection;
   net::AddressMaxima address_maxima;
   DescriptorShares descriptors;
-  partition::DescriptorCache::Limits files;  // what they may have at first
+  partition::DescriptorCache::Limits files{};  // what they may have at first
   // Lines to be logged once: limits that are lowered by others.
   std::vector<std::string> warnings;
 };

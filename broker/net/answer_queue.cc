@@ -201,7 +201,7 @@ size_t AnswerQueue::TakeInSmallParts(size_t bytes_max) {
   while (!files_.empty()) {
     const FilePart& part = files_.front();
     if (part.size > std::min(kSmallPartBytes, bytes_max - taken)) break;
-    // What a slow peer has not taken stays in its file.
+    // What a slow peer has not taken stays in its file, as do parts with very many others around.
     if (out_.size() - sent_ + part.size > kTakenInBytesMax || IsCold(part, part.size)) break;
     const size_t position = part.position + taken;
     std::byte* at = out_.Insert(position, part.size);

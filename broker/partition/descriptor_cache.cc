@@ -146,7 +146,6 @@ class DescriptorCache::CachedFile final : public File {
   mutable std::atomic<bool> touched_ = true;
   std::atomic<bool> is_open_;
   std::shared_ptr<File> file_;     // null: closed. Changed only by who excluded all others
-  std::weak_ptr<File> last_;       // what was closed, if it is pinned. Under the lock
   size_t listed_at_ = kNotListed;  // in OpenFiles; under its lock
 };
 
@@ -200,16 +199,9 @@ absl::StatusOr<std::shared_ptr<File>> DescriptorCache::OpenLater(const std::stri
 
 absl::Status DescriptorCache::Reopen(CachedFile& file) {
   std::vector<std::shared_ptr<File>> closed;  // destroyed after the lock is gone
-  std::shared_ptr<File> pinned;
-  {
-    auto open = open_.Lock();
-    MakeRoom(*open, open_max(), closed);
-    pinned = file.last_.lock();
-  }
+  MakeRoom(*open_.Lock(), open_max(), closed);
   closed.clear();
-  // What somebody still holds is the file, whatever stands under its name by now.
-  absl::StatusOr<std::shared_ptr<File>> opened = pinned;
-  if (pinned == nullptr) opened = below_.Open(file.path_, file.mode_);
+  auto opened = below_.Open(file.path_, file.mode_);
   if (!opened.ok()) return opened.status();
   const uint64_t identity = (*opened)->identity();
   auto open = open_.Lock();
@@ -255,8 +247,8 @@ void DescriptorCache::SetOpenMax(size_t open_max) {
   MakeRoom(*open_.Lock(), open_max + 1, closed);
 }
 
-// A file that was used since the hand came by last time is spared once. When all are in use there
-// is no room, and the limit is passed for a moment.
+// A file that was used since the hand came by last time is spared once. When all are in use or
+// pinned there is no room, and the limit is passed for a moment.
 void DescriptorCache::MakeRoom(OpenFiles& open, size_t limit,
                                std::vector<std::shared_ptr<File>>& closed) {
   size_t steps_left = 2 * open.files.size();
@@ -268,7 +260,12 @@ void DescriptorCache::MakeRoom(OpenFiles& open, size_t limit,
       ++open.hand;
       continue;
     }
-    file.last_ = file.file_;
+    // Closing what is pinned frees nothing: it counts as open until it is not.
+    if (file.file_.use_count() > 1) {
+      file.Readmit();
+      ++open.hand;
+      continue;
+    }
     closed.push_back(std::move(file.file_));
     file.file_ = nullptr;
     file.is_open_.store(false, std::memory_order_relaxed);

@@ -118,11 +118,30 @@ TEST_CASE("descriptor cache: what is pinned stays readable when its name is anot
   const auto pinned = storage::PinFile(old);
   REQUIRE(pinned.ok());
   const auto other = files.Make("other");
-  CHECK_FALSE(old->IsOpen());
   REQUIRE(files.disk.Rename("/data/other", "/data/old").ok());
   CHECK(Files::Read(**pinned) == "old");
   // As long as it is pinned, the file itself finds it, too.
   CHECK(Files::Read(*old) == "old");
+}
+
+TEST_CASE("descriptor cache: a pinned file counts as open, and others make room for it") {
+  Files files(2);
+  const auto a = files.Make("a");
+  auto pinned = storage::PinFile(a);
+  REQUIRE(pinned.ok());
+  for (const char* name : {"b", "c", "d", "e"}) {
+    const auto other = files.Make(name);
+    CHECK(a->IsOpen());
+    CHECK(files.cache.open_count() <= 2);
+  }
+  const auto b = files.Make("f");
+  files.cache.SetOpenMax(1);
+  CHECK(a->IsOpen());
+  CHECK_FALSE(b->IsOpen());
+  CHECK(files.cache.open_count() == 1);
+  pinned = std::shared_ptr<const storage::File>();
+  CHECK(Files::Read(*b) == "f");
+  CHECK_FALSE(a->IsOpen());
 }
 
 TEST_CASE("descriptor cache: a file whose name is another's is not taken for that one") {
