@@ -28,7 +28,7 @@ class FetchTraffic final : public Traffic {
   struct Connection;
 
   void SendRequest(Connection& connection);
-  // False when the socket has nothing more for now.
+  // False when the socket is empty.
   bool ReadHead(Connection& connection);
   bool DropBody(Connection& connection);
   void ParseHead(Connection& connection);

@@ -135,6 +135,13 @@ class DescriptorCache::CachedFile final : public File {
     uint32_t nobody = 0;
     return users_.compare_exchange_strong(nobody, kClosing, std::memory_order_acq_rel);
   }
+  // The same, where closing it gives a descriptor back: nobody has pinned the file either.
+  bool TryExcludeToClose() {
+    if (!TryExclude()) return false;
+    if (file_.use_count() == 1) return true;
+    Readmit();
+    return false;
+  }
   void Readmit() { users_.fetch_sub(kClosing, std::memory_order_release); }
 
   DescriptorCache& cache_;
@@ -256,13 +263,7 @@ void DescriptorCache::MakeRoom(OpenFiles& open, size_t limit,
     --steps_left;
     if (open.hand >= open.files.size()) open.hand = 0;
     CachedFile& file = *open.files[open.hand];
-    if (file.touched_.exchange(false, std::memory_order_relaxed) || !file.TryExclude()) {
-      ++open.hand;
-      continue;
-    }
-    // Closing what is pinned frees nothing: it counts as open until it is not.
-    if (file.file_.use_count() > 1) {
-      file.Readmit();
+    if (file.touched_.exchange(false, std::memory_order_relaxed) || !file.TryExcludeToClose()) {
       ++open.hand;
       continue;
     }

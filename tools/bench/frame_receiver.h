@@ -22,7 +22,7 @@ namespace millrace::bench {
 
 class FrameReceiver {
  public:
-  // Receives once. False: the socket has nothing more for now. Fails when the connection is lost.
+  // Receives once. False: the socket is empty. Fails when the connection is lost.
   // Precondition: Next() has returned none.
   absl::StatusOr<bool> Read(int descriptor);
 
